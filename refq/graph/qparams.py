@@ -1,0 +1,132 @@
+"""QParams: which integer stands for which real."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refq.errors import RangeError
+
+
+def _frozen(values: Any, dtype: Any) -> NDArray[Any]:
+    array = np.array(values, dtype=dtype)  # a copy: the caller's array stays the caller's
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class QParams:
+    """Uniform quantization parameters of one tensor.
+
+        real = scale * (code - zero_point),   qmin <= code <= qmax
+
+    Parameters
+    ----------
+    scale : float32, shape () or (channels,)      > 0 and finite
+    zero_point : int32, same shape as scale       within [qmin, qmax]
+    axis : int or None      the axis a per-channel scale runs along; None for one scale per tensor
+    bits : int in 1..32     width of a code
+    signed : bool           two's complement codes, else unsigned
+    narrow : bool           drop the lowest code, so that the grid is symmetric (restricted range)
+
+    Raises
+    ------
+    RangeError    if a value is outside its range, or scale, zero_point and axis contradict each other
+
+    Notes
+    -----
+    Gholami et al. 2021, section III-B, write r = S (q + Z); here the zero point is subtracted, as TFLite and ONNX do.
+
+    >>> QParams(scale=0.5, zero_point=-128).qmin
+    -128
+    """
+
+    scale: NDArray[np.float32]
+    zero_point: NDArray[np.int32]
+    axis: int | None = None
+    bits: int = 8
+    signed: bool = True
+    narrow: bool = False
+
+    def __init__(
+        self,
+        *,
+        scale: Any,
+        zero_point: Any = 0,
+        axis: int | None = None,
+        bits: int = 8,
+        signed: bool = True,
+        narrow: bool = False,
+    ) -> None:
+        put = object.__setattr__
+        scale_array = _frozen(scale, np.float32)
+        zero_array = _frozen(np.broadcast_to(np.asarray(zero_point), scale_array.shape), np.int32)
+        put(self, "scale", scale_array)
+        put(self, "zero_point", zero_array)
+        put(self, "axis", axis)
+        put(self, "bits", int(bits))
+        put(self, "signed", bool(signed))
+        put(self, "narrow", bool(narrow))
+        self._check()
+
+    def _check(self) -> None:
+        if not 1 <= self.bits <= 32:
+            raise RangeError(f"bits={self.bits} is outside 1..32")
+        if self.scale.ndim != (0 if self.axis is None else 1):
+            raise RangeError(
+                f"scale of shape {self.scale.shape} with axis={self.axis}: one scale takes axis=None, "
+                "a vector of scales takes the axis it runs along"
+            )
+        if not np.all(np.isfinite(self.scale) & (self.scale > 0)):
+            worst = float(np.asarray(self.scale).reshape(-1)[np.argmin(np.nan_to_num(self.scale, nan=-np.inf))])
+            raise RangeError(f"scale={worst} must be positive and finite")
+        if np.any((self.zero_point < self.qmin) | (self.zero_point > self.qmax)):
+            raise RangeError(f"zero_point={self.zero_point} is outside the codes [{self.qmin}, {self.qmax}]")
+
+    @property
+    def qmin(self) -> int:
+        """Lowest code."""
+        return (-(1 << (self.bits - 1)) if self.signed else 0) + int(self.narrow)
+
+    @property
+    def qmax(self) -> int:
+        """Highest code."""
+        return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Smallest NumPy integer that holds every code."""
+        for candidate in (np.int8, np.int16, np.int32) if self.signed else (np.uint8, np.uint16, np.uint32):
+            if self.bits <= 8 * np.dtype(candidate).itemsize:
+                return np.dtype(candidate)
+        raise RangeError(f"bits={self.bits} is outside 1..32")
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether every zero point is 0."""
+        return not np.any(self.zero_point)
+
+    def along(self, values: NDArray[Any], ndim: int) -> NDArray[Any]:
+        """Shape scale or zero_point so that it broadcasts against a tensor of `ndim` axes."""
+        if self.axis is None:
+            return values
+        shape = [1] * ndim
+        shape[self.axis] = -1
+        return values.reshape(shape)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, QParams):
+            return NotImplemented
+        mine = (self.axis, self.bits, self.signed, self.narrow)
+        theirs = (other.axis, other.bits, other.signed, other.narrow)
+        return (
+            mine == theirs
+            and np.array_equal(self.scale, other.scale)
+            and np.array_equal(self.zero_point, other.zero_point)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.scale.tobytes(), self.zero_point.tobytes(), self.axis, self.bits, self.signed, self.narrow))

@@ -1,0 +1,228 @@
+"""What a layer is, and the integer paths that are derived instead of written.
+
+A layer states its shape rule, float forward, gradient and loop nest. From there:
+
+- `fake` is the float forward between quantize-dequantize steps; the executor does that, no layer writes it;
+- `MacLayer.integer` = requantize(product(codes - zero points) + bias): the same product as the float path, run in a
+  type in which it is exact;
+- `MoveLayer.integer` moves codes as the float path moves reals, and rescales where grids differ;
+- `TableLayer.integer` reads a table with one entry a code, made from the float function.
+
+Layout: activations NHWC, weights OHWI. The leading axis is the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refq.errors import UnsupportedError
+from refq.graph import LoopNest, QParams
+from refq.numerics import Arithmetic, Requantizer, exact_type, magnitude, round_real
+
+Shape = tuple[int, ...]
+Array = NDArray[Any]
+
+
+def elements(shape: Shape | None) -> int:
+    """Number of elements; 0 for an absent operand."""
+    return 0 if shape is None else prod(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedGrid:
+    """An output grid that follows from the function's range, whatever the data (softmax: scale 1/256 on int8)."""
+
+    low: float
+    high: float
+
+    def qparams(self, bits: int, signed: bool) -> QParams:
+        """2**bits equal steps from `low` up to, not including, `high`."""
+        scale = (self.high - self.low) / (1 << bits)
+        lowest = -(1 << (bits - 1)) if signed else 0
+        return QParams(scale=scale, zero_point=lowest - round(self.low / scale), bits=bits, signed=signed)
+
+
+class Layer:
+    """One operation; a subclass is a frozen dataclass made by `@layer("Name")`, its fields are the node's attributes.
+
+    Class attributes
+    ----------------
+    operands : names of the inputs in order; "b?" may be absent; a leading "*" takes any number
+    parameters : the operands that are weights, fixed after training
+    output_grid : "own" (calibrated), "same" (that of the first input) or a FixedGrid
+    has_integer : whether the integer path exists
+    """
+
+    op: ClassVar[str]
+    operands: ClassVar[tuple[str, ...]] = ("x",)
+    parameters: ClassVar[frozenset[str]] = frozenset()
+    output_grid: ClassVar[Literal["own", "same"] | FixedGrid] = "own"
+    has_integer: ClassVar[bool] = True
+
+    def infer_shape(self, *shapes: Any) -> Shape:
+        """Output shape from input shapes; None for an absent optional input. ShapeError names both shapes."""
+        raise NotImplementedError
+
+    def forward(self, *arrays: Any) -> Any:
+        """Real outputs from real inputs, in their floating type; None for an absent optional input."""
+        raise NotImplementedError
+
+    def grad(self, dy: Array, *arrays: Any) -> tuple[Array | None, ...]:
+        """Gradient with respect to every input, None where there is none (indices, absent inputs)."""
+        raise NotImplementedError
+
+    def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: QParams, arithmetic: Arithmetic) -> Array:
+        """Codes of the output as wide integers, zero point added, not yet clamped; the executor clamps and casts."""
+        raise UnsupportedError(f"{self.op} has no integer path; run it on path 'float' or 'fake'")
+
+    def nest(self, *shapes: Any) -> LoopNest:
+        """Loop bounds and operand sizes for an accelerator model."""
+        raise NotImplementedError
+
+
+def rescale(codes: Array, grid: QParams, out: QParams, requantizer: Requantizer) -> Array:
+    """Codes of one grid as codes of another, not clamped; unchanged where the grids are equal."""
+    if grid == out:
+        return codes.astype(np.int64)
+    real = grid.scale.astype(np.float64) / out.scale.astype(np.float64)
+    return requantizer(codes.astype(np.int64) - grid.zero_point, real) + out.zero_point
+
+
+class MacLayer(Layer):
+    """Sums of products plus bias: y = product(x, w) + b, output channels on the last axis.
+
+    A subclass writes `product` and `product_grad`; forward, grad, accumulate and integer follow.
+    """
+
+    operands = ("x", "w", "b?")
+    parameters = frozenset({"w", "b"})
+    weight_axis: ClassVar[int] = 0
+    """The axis of w that runs over output channels; per-channel scales lie along it."""
+
+    def product(self, x: Array, w: Array) -> Array:
+        """The sum of products, in the common type of x and w; padding contributes zero."""
+        raise NotImplementedError
+
+    def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
+        """Gradients of `product` with respect to x and w."""
+        raise NotImplementedError
+
+    def forward(self, x: Array, w: Array, b: Array | None = None) -> Array:
+        y = self.product(x, w)
+        return y if b is None else y + b
+
+    def grad(self, dy: Array, x: Array, w: Array, b: Array | None = None) -> tuple[Array | None, ...]:
+        dx, dw = self.product_grad(dy, x, w)
+        db = None if b is None else dy.reshape(-1, dy.shape[-1]).sum(axis=0)
+        return dx, dw, db
+
+    def accumulate(self, x_q: Array, w_q: Array, b_q: Array | None, x_zero: Any, w_zero: Any = 0) -> NDArray[np.int64]:
+        """Exact accumulators: product(x_q - x_zero, w_q - w_zero) + b_q.
+
+        Parameters
+        ----------
+        x_q, w_q : integer codes, shapes as in `forward`
+        b_q : int32 or int64 codes, or None
+        x_zero : zero point of x; w_zero : zero point of w, a scalar or one an output channel
+
+        Returns
+        -------
+        int64, shape of the output; the caller fits them into the profile's accumulator
+        """
+        x = x_q.astype(np.int64) - x_zero
+        shape = [1] * w_q.ndim
+        shape[self.weight_axis] = -1
+        w = w_q.astype(np.int64) - (np.reshape(w_zero, shape) if np.ndim(w_zero) else w_zero)
+        others = tuple(axis for axis in range(w.ndim) if axis != self.weight_axis % w.ndim)
+        largest_sum = int(np.abs(w).sum(axis=others).max()) if w.size else 0
+        dtype = exact_type(magnitude(x) * largest_sum)
+        y = self.product(x.astype(dtype), w.astype(dtype)).astype(np.int64)
+        return y if b_q is None else y + b_q.astype(np.int64)
+
+    def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: QParams, arithmetic: Arithmetic) -> Array:
+        x_q, w_q, b_q = (*codes, None)[:3]
+        x_grid, w_grid = grids[0], grids[1]
+        acc = self.accumulate(x_q, w_q, b_q, x_grid.zero_point, w_grid.zero_point)
+        acc = arithmetic.accumulator_for(x_grid.bits).fit(acc)
+        real = x_grid.scale.astype(np.float64) * w_grid.scale.astype(np.float64) / out.scale.astype(np.float64)
+        return arithmetic.requantizer(self.op, x_grid.bits)(acc, real) + out.zero_point
+
+
+class MoveLayer(Layer):
+    """Elements change place, not value: y = move(x, fill)."""
+
+    output_grid = "same"
+    fill: ClassVar[float] = 0.0
+
+    def move(self, x: Array, fill: Any) -> Array:
+        """Move elements of any type; `fill` is what new places hold."""
+        raise NotImplementedError
+
+    def forward(self, x: Array) -> Array:
+        return self.move(x, 0)
+
+    def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: QParams, arithmetic: Arithmetic) -> Array:
+        grid = grids[0]
+        moved = self.move(codes[0], codes[0].dtype.type(grid.zero_point))
+        return rescale(moved, grid, out, arithmetic.requantizer(self.op, grid.bits))
+
+    def nest(self, *shapes: Any) -> LoopNest:
+        return LoopNest(kind="move", inputs=(prod(shapes[0]),), outputs=prod(self.infer_shape(*shapes)))
+
+
+class TableLayer(Layer):
+    """A function of one element: y = function(x)."""
+
+    def function(self, x: Array) -> Array:
+        """The real function, elementwise, in the type of x."""
+        raise NotImplementedError
+
+    def derivative(self, x: Array) -> Array:
+        """Its derivative, elementwise."""
+        raise NotImplementedError
+
+    def infer_shape(self, *shapes: Any) -> Shape:
+        return shapes[0]
+
+    def forward(self, x: Array) -> Array:
+        return self.function(x)
+
+    def grad(self, dy: Array, x: Array) -> tuple[Array | None, ...]:
+        return (dy * self.derivative(x),)
+
+    def table(self, grid: QParams, out: QParams) -> NDArray[np.int64]:
+        """One output code for every input code, lowest first, not clamped to the node's limits.
+
+        Notes
+        -----
+        As LiteRT builds its int8 tables: everything in float32, the result times 1/scale, half away from zero.
+        """
+        codes = np.arange(grid.qmin, grid.qmax + 1)
+        reals = (codes - grid.zero_point).astype(np.float32) * grid.scale
+        with np.errstate(over="ignore"):
+            steps = self.function(reals.astype(np.float32)) * (np.float32(1) / out.scale)
+        return np.clip(round_real(steps, "half_away") + out.zero_point, out.qmin, out.qmax).astype(np.int64)
+
+    def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: QParams, arithmetic: Arithmetic) -> Array:
+        grid = grids[0]
+        if grid.bits > 16:
+            raise UnsupportedError(f"{self.op}: a table of 2**{grid.bits} entries is too large; 16 bits at most")
+        return self.table(grid, out)[codes[0].astype(np.int64) - grid.qmin]
+
+    def nest(self, *shapes: Any) -> LoopNest:
+        size = prod(shapes[0])
+        return LoopNest(kind="lookup", inputs=(size,), outputs=size, operations=size)
+
+
+def unbroadcast(dy: Array, shape: Shape) -> Array:
+    """Sum a gradient over the axes along which an operand of `shape` was broadcast."""
+    extra = dy.ndim - len(shape)
+    dy = dy.sum(axis=tuple(range(extra))) if extra else dy
+    stretched = tuple(axis for axis, size in enumerate(shape) if size == 1 and dy.shape[axis] != 1)
+    return dy.sum(axis=stretched, keepdims=True) if stretched else dy

@@ -1,0 +1,88 @@
+"""Conv2D: two-dimensional convolution, grouped and dilated."""
+
+from math import prod
+
+import numpy as np
+
+from refq.errors import ShapeError
+from refq.graph import LoopNest
+from refq.layers.base import Array, MacLayer, Shape, elements
+from refq.layers.registry import layer
+from refq.layers.windows import Padding, Pair, Window, crop_image, pad_image, patches, resolve, tap
+
+_PATCH_BYTES = 64 << 20
+"""Patches are copied for as many images at a time as fit this, so that memory does not grow with the batch."""
+
+
+@layer("Conv2D")
+class Conv2D(MacLayer):
+    """y[n,oy,ox,o] = sum_{fy,fx,c} x[n, oy*sy + fy*dy - top, ox*sx + fx*dx - left, g*C + c] * w[o,fy,fx,c] + b[o]
+
+    x (N, H, W, G*C), w (O, FY, FX, C), b (O), y (N, OY, OX, O); g = o // (O / G).
+    """
+
+    strides: Pair = (1, 1)
+    padding: Padding = "valid"
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+    def window(self, x: Shape, w: Shape) -> Window:
+        """The resolved window for an input and a weight shape."""
+        if len(x) != 4 or len(w) != 4:
+            raise ShapeError(f"input shape {x} and weight shape {w} must be (N, H, W, C) and (O, FY, FX, C)")
+        if x[3] != w[3] * self.groups or w[0] % self.groups:
+            raise ShapeError(
+                f"weight shape {w} in {self.groups} groups needs {w[3] * self.groups} input channels "
+                f"and output channels divisible by {self.groups}, got input shape {x}"
+            )
+        return resolve(f"input shape {x}", x[1:3], w[1:3], self.strides, self.dilation, self.padding)
+
+    def infer_shape(self, x: Shape, w: Shape, b: Shape | None = None) -> Shape:
+        return (x[0], *self.window(x, w).out, w[0])
+
+    def product(self, x: Array, w: Array) -> Array:
+        window = self.window(x.shape, w.shape)
+        n, groups, (outputs, _, _, channels) = len(x), self.groups, w.shape
+        y = np.empty((n, *window.out, outputs), np.result_type(x, w))
+        columns = w.reshape(groups, outputs // groups, -1).swapaxes(1, 2)  # (G, FY*FX*C, O/G)
+        image_bytes = prod(window.out) * prod(window.kernel) * x.shape[3] * x.itemsize
+        step = max(1, _PATCH_BYTES // max(image_bytes, 1))
+        for start in range(0, n, step):
+            seen = patches(pad_image(x[start : start + step], window), window)
+            for g in range(groups):
+                rows = seen[..., g * channels : (g + 1) * channels].reshape(-1, columns.shape[1])
+                part = y[start : start + step, ..., g * (outputs // groups) : (g + 1) * (outputs // groups)]
+                part[...] = (rows @ columns[g]).reshape(part.shape)
+        return y
+
+    def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
+        window = self.window(x.shape, w.shape)
+        padded = pad_image(x, window)
+        dpadded, dw = np.zeros_like(padded), np.zeros_like(w)
+        channels, outputs = w.shape[3], w.shape[0] // self.groups
+        for g in range(self.groups):
+            c, o = slice(g * channels, (g + 1) * channels), slice(g * outputs, (g + 1) * outputs)
+            for fy, fx in np.ndindex(*window.kernel):
+                tap(dpadded, window, fy, fx)[..., c] += dy[..., o] @ w[o, fy, fx]
+                dw[o, fy, fx] = np.tensordot(dy[..., o], tap(padded, window, fy, fx)[..., c], ((0, 1, 2), (0, 1, 2)))
+        return crop_image(dpadded, window), dw
+
+    def nest(self, x: Shape, w: Shape, b: Shape | None = None) -> LoopNest:
+        window = self.window(x, w)
+        return LoopNest(
+            kind="depthwise" if self.groups > 1 and w[3] == 1 else "mac",
+            N=x[0],
+            G=self.groups,
+            K=w[0] // self.groups,
+            C=w[3],
+            OY=window.out[0],
+            OX=window.out[1],
+            FY=w[1],
+            FX=w[2],
+            stride=self.strides,
+            dilation=self.dilation,
+            inputs=(prod(x),),
+            weights=prod(w),
+            biases=elements(b),
+            outputs=x[0] * prod(window.out) * w[0],
+        )

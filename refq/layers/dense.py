@@ -1,0 +1,39 @@
+"""Dense: the fully connected layer."""
+
+from math import prod
+
+from refq.errors import ShapeError
+from refq.graph import LoopNest
+from refq.layers.base import Array, MacLayer, Shape, elements
+from refq.layers.registry import layer
+
+
+@layer("Dense")
+class Dense(MacLayer):
+    """y[..., o] = sum_i x[..., i] * w[o, i] + b[o]
+
+    x (..., I), w (O, I), b (O), y (..., O).
+    """
+
+    def infer_shape(self, x: Shape, w: Shape, b: Shape | None = None) -> Shape:
+        if len(w) != 2 or x[-1] != w[1]:
+            raise ShapeError(f"weight shape {w} needs input width {w[-1]}, got {x[-1]} of input shape {x}")
+        return (*x[:-1], w[0])
+
+    def product(self, x: Array, w: Array) -> Array:
+        return x @ w.T
+
+    def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
+        return dy @ w, dy.reshape(-1, w.shape[0]).T @ x.reshape(-1, w.shape[1])
+
+    def nest(self, x: Shape, w: Shape, b: Shape | None = None) -> LoopNest:
+        return LoopNest(
+            kind="mac",
+            N=prod(x[:-1]),
+            K=w[0],
+            C=w[1],
+            inputs=(prod(x),),
+            weights=prod(w),
+            biases=elements(b),
+            outputs=prod(x[:-1]) * w[0],
+        )

@@ -1,0 +1,46 @@
+"""What an integer is here: rounding, fixed-point multipliers, requantizers, accumulators, arithmetic profiles."""
+
+from refq.numerics.accumulator import Accumulator
+from refq.numerics.arithmetic import ANY, LITERT, PROFILES, Arithmetic, find_arithmetic
+from refq.numerics.fixed_point import (
+    quantize_multiplier,
+    rounding_divide_by_power_of_two,
+    saturating_rounding_doubling_high_multiply,
+)
+from refq.numerics.matmul import exact_matmul, exact_type, magnitude
+from refq.numerics.requantize import (
+    Requantizer,
+    double,
+    float32_half_even,
+    int64,
+    pow2,
+    single,
+    single_away,
+)
+from refq.numerics.rounding import ROUNDING_MODES, RoundingMode, round_real, shift_right
+
+__all__ = [
+    "ANY",
+    "LITERT",
+    "PROFILES",
+    "ROUNDING_MODES",
+    "Accumulator",
+    "Arithmetic",
+    "Requantizer",
+    "RoundingMode",
+    "double",
+    "exact_matmul",
+    "exact_type",
+    "find_arithmetic",
+    "float32_half_even",
+    "int64",
+    "magnitude",
+    "pow2",
+    "quantize_multiplier",
+    "round_real",
+    "rounding_divide_by_power_of_two",
+    "saturating_rounding_doubling_high_multiply",
+    "shift_right",
+    "single",
+    "single_away",
+]

@@ -1,0 +1,108 @@
+"""Requantizers: from an accumulator to the output grid.
+
+Each is two functions of the same name: how the real factor M becomes integers, and how they are applied. With M held
+as m * 2**(s - 31):
+
+    double(acc)       = RDbP(SRDHM(acc << max(s, 0), m), max(-s, 0))           half up, then half away: two roundings
+    single(acc)       = (acc * m + 2**(30 - s)) >> (31 - s)                    half up, one rounding
+    single_away(acc)  = sign(acc) * single(|acc|)                              half away from zero, one rounding
+    int64(acc)        = (acc * m16 + 2**(14 - s)) >> (15 - s)                  16-bit multiplier m16 of m, half up
+    pow2(acc)         = (acc + 2**(n - 1)) >> n,  n = -log2(M)                 shift only
+    float32_half_even(acc) = rint(float32(acc) * float32(M))
+
+None adds the zero point or clamps; the caller does, once, for every layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refq.errors import RangeError
+from refq.numerics.fixed_point import (
+    quantize_multiplier,
+    rounding_divide_by_power_of_two,
+    saturating_rounding_doubling_high_multiply,
+    wrap_int32,
+)
+from refq.numerics.rounding import round_real, shift_right
+
+Factors = tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Requantizer:
+    """A named rule that multiplies integers by a real factor and rounds to integers.
+
+    Parameters
+    ----------
+    name : str
+    prepare : float64 array of factors -> tuple of arrays     done once, when scales are known
+    apply : (int64 accumulators, *prepared) -> int64          integers in, integers out
+    """
+
+    name: str
+    prepare: Callable[[Any], Factors]
+    apply: Callable[..., NDArray[np.int64]]
+
+    def __call__(self, acc: Any, real: Any) -> NDArray[np.int64]:
+        """Prepare and apply in one step; `real` broadcasts against `acc`."""
+        return self.apply(np.asarray(acc, np.int64), *self.prepare(real))
+
+
+def _double(acc: NDArray[np.int64], m: NDArray[Any], s: NDArray[Any]) -> NDArray[np.int64]:
+    shifted = wrap_int32(acc << np.maximum(s, 0).astype(np.int64))
+    high = saturating_rounding_doubling_high_multiply(shifted, m)
+    return rounding_divide_by_power_of_two(high, np.maximum(-s, 0))
+
+
+def _single(acc: NDArray[np.int64], m: NDArray[Any], s: NDArray[Any]) -> NDArray[np.int64]:
+    right = 31 - s.astype(np.int64)
+    # |acc| < 2**31 and m < 2**31 keep the product below 2**62; past 62 places nothing is left of it.
+    return np.where(right > 62, 0, shift_right(acc * m, np.minimum(right, 62), "half_up"))
+
+
+def _single_away(acc: NDArray[np.int64], m: NDArray[Any], s: NDArray[Any]) -> NDArray[np.int64]:
+    return np.sign(acc) * _single(np.abs(acc), m, s)
+
+
+def _int64_prepare(real: Any) -> Factors:
+    m, s = quantize_multiplier(real)
+    m16 = np.where(m < 0x7FFF0000, (m.astype(np.int64) + (1 << 15)) >> 16, 0x7FFF)
+    return m16, s
+
+
+def _int64(acc: NDArray[np.int64], m16: NDArray[Any], s: NDArray[Any]) -> NDArray[np.int64]:
+    return shift_right(acc * m16, 15 - s.astype(np.int64), "half_up")
+
+
+def _pow2_prepare(real: Any) -> Factors:
+    mantissa, exponent = np.frexp(np.asarray(real, np.float64))
+    if np.any(mantissa != 0.5):
+        raise RangeError(f"multiplier={np.asarray(real)} is not a power of two; quantize with power-of-two scales")
+    return (1 - exponent,)
+
+
+def _pow2(acc: NDArray[np.int64], places: NDArray[Any]) -> NDArray[np.int64]:
+    places = places.astype(np.int64)
+    return shift_right(acc << np.maximum(-places, 0), np.maximum(places, 0), "half_up")
+
+
+def _float32_prepare(real: Any) -> Factors:
+    return (np.asarray(real, np.float32),)
+
+
+def _float32_half_even(acc: NDArray[np.int64], scale: NDArray[Any]) -> NDArray[np.int64]:
+    return round_real(acc.astype(np.float32) * scale, "half_even").astype(np.int64)
+
+
+double = Requantizer("double", quantize_multiplier, _double)
+single = Requantizer("single", quantize_multiplier, _single)
+single_away = Requantizer("single_away", quantize_multiplier, _single_away)
+int64 = Requantizer("int64", _int64_prepare, _int64)
+pow2 = Requantizer("pow2", _pow2_prepare, _pow2)
+float32_half_even = Requantizer("float32_half_even", _float32_prepare, _float32_half_even)

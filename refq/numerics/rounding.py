@@ -1,0 +1,99 @@
+"""Rounding modes: how a real, or an integer about to lose bits, falls on the integers.
+
+Two families with the same names: `round_real` for floating-point input, and `shift_right` for integers divided by a
+power of two, where every mode is exact at any width an int64 holds.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refq.errors import RangeError
+
+RoundingMode = Literal["half_even", "half_away", "half_up", "floor", "ceil", "toward_zero"]
+
+ROUNDING_MODES: tuple[RoundingMode, ...] = ("half_even", "half_away", "half_up", "floor", "ceil", "toward_zero")
+
+
+def round_real(x: Any, mode: RoundingMode = "half_even") -> NDArray[Any]:
+    """Round reals to integers; the result keeps the floating type of `x`.
+
+    half_even: to nearest, ties to even. half_away: ties away from zero. half_up: ties towards +inf.
+
+    Parameters
+    ----------
+    x : float array
+    mode : one of ROUNDING_MODES
+
+    Raises
+    ------
+    RangeError    if the mode is unknown
+
+    Notes
+    -----
+    half_away and half_up compare the exact fraction x - floor(x) with 1/2. Adding 0.5 first would be wrong for
+    0.49999999999999994, whose sum with 0.5 rounds to 1.
+
+    >>> round_real(np.array([-1.5, -0.5, 0.5, 1.5]), "half_away").tolist()
+    [-2.0, -1.0, 1.0, 2.0]
+    """
+    x = np.asarray(x)
+    if mode == "half_even":
+        return np.rint(x)
+    if mode == "floor":
+        return np.floor(x)
+    if mode == "ceil":
+        return np.ceil(x)
+    if mode == "toward_zero":
+        return np.trunc(x)
+    if mode == "half_up":
+        low = np.floor(x)
+        return low + ((x - low) >= 0.5)
+    if mode == "half_away":
+        magnitude = np.abs(x)
+        low = np.floor(magnitude)
+        return np.copysign(low + ((magnitude - low) >= 0.5), x)
+    raise RangeError(f"rounding mode {mode!r} is not one of {', '.join(ROUNDING_MODES)}")
+
+
+def shift_right(x: Any, shift: Any, mode: RoundingMode) -> NDArray[np.int64]:
+    """Divide integers by 2**shift, rounding by `mode`; exact, no overflow inside.
+
+    Parameters
+    ----------
+    x : integer array, |x| < 2**63
+    shift : int or integer array in 0..62, broadcast against x
+    mode : one of ROUNDING_MODES
+
+    Raises
+    ------
+    RangeError    if the mode is unknown or a shift is outside 0..62
+
+    >>> shift_right(np.array([-3, -1, 1, 3]), 1, "half_even").tolist()
+    [-2, 0, 0, 2]
+    """
+    x = np.asarray(x, np.int64)
+    shift = np.asarray(shift, np.int64)
+    if np.any((shift < 0) | (shift > 62)):
+        raise RangeError(f"shift={shift} is outside 0..62")
+    low = x >> shift
+    rest = x - (low << shift)  # 0 <= rest < 2**shift
+    half = (np.int64(1) << shift) >> 1  # 0 where shift == 0, and there rest == 0
+    is_tie = (rest == half) & (shift > 0)
+    above = rest > half
+    if mode == "half_even":
+        return low + (above | (is_tie & (low & 1 == 1)))
+    if mode == "half_away":
+        return low + (above | (is_tie & (x >= 0)))
+    if mode == "half_up":
+        return low + (above | is_tie)
+    if mode == "floor":
+        return low
+    if mode == "ceil":
+        return low + (rest > 0)
+    if mode == "toward_zero":
+        return low + ((rest > 0) & (x < 0))
+    raise RangeError(f"rounding mode {mode!r} is not one of {', '.join(ROUNDING_MODES)}")

@@ -1,0 +1,209 @@
+"""The laws every registered layer obeys. A layer without a twin, a gradient or a loop nest fails them."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from refq.execute import node_function
+from refq.graph import Graph, Node, QParams, TensorSpec
+from refq.layers import FixedGrid, MacLayer, MoveLayer, TableLayer, layer_class, layer_for, layer_ops
+from refq.numerics import LITERT
+from refq.quantizers.apply import dequantize_array, quantize_array
+from tests.naive import Case, objects, twin
+from tests.naive.fixed_point import RULES
+
+OPS = layer_ops()
+CASES = [pytest.param(op, case, id=f"{op}-{i}") for op in OPS for i, case in enumerate(twin(op).CASES)]
+INTEGER_CASES = [case for case in CASES if layer_class(case.values[0]).has_integer]
+seeds = st.integers(0, 2**32 - 1)
+
+
+def build(op: str, case: Case):
+    return layer_for(Node(op=op, name="node", inputs=(), outputs=(), attrs=case.attrs))
+
+
+def draw(case: Case, seed: int) -> list:
+    """Operands of a case: reals in float64, or indices."""
+    rng = np.random.default_rng(seed)
+    return [
+        None
+        if shape is None
+        else rng.integers(0, case.indices[i], shape)
+        if i in case.indices
+        else rng.uniform(case.low, case.high, shape)
+        for i, shape in enumerate(case.shapes)
+    ]
+
+
+def outputs_of(y) -> tuple:
+    return y if isinstance(y, tuple) else (y,)
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_every_layer_documents_its_formula_and_has_a_twin_for_its_own_op(op):
+    assert op == twin(op).OP
+    assert "=" in (layer_class(op).__doc__ or "")
+
+
+@pytest.mark.parametrize(("op", "case"), CASES)
+@settings(max_examples=3, deadline=None)
+@given(seed=seeds)
+def test_forward_equals_the_naive_twin_and_the_inferred_shape(op, case, seed):
+    layer, arrays = build(op, case), draw(case, seed)
+    found = outputs_of(layer.forward(*arrays))
+    expected = outputs_of(twin(op).naive(layer, *arrays))
+    shapes = layer.infer_shape(*case.shapes)
+    shapes = shapes if shapes and isinstance(shapes[0], tuple) else (shapes,)
+    for y, want, shape in zip(found, expected, shapes, strict=True):
+        assert y.shape == want.shape == shape
+        np.testing.assert_allclose(y, want, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("op", "case"), CASES)
+def test_forward_keeps_the_floating_type_of_its_input(op, case):
+    arrays = [a if a is None or a.dtype.kind != "f" else a.astype(np.float32) for a in draw(case, 1)]
+    for y in outputs_of(build(op, case).forward(*arrays)):
+        assert y.dtype == np.float32
+
+
+@pytest.mark.parametrize(("op", "case"), CASES)
+def test_gradient_equals_central_differences(op, case):
+    layer, arrays = build(op, case), draw(case, 2)
+    y = layer.forward(*arrays)
+    dy = np.random.default_rng(3).uniform(-1, 1, outputs_of(y)[0].shape)
+    grads = layer.grad(dy, *arrays)
+    assert len(grads) == len(arrays)
+    step = 1e-6
+    for i, (array, gradient) in enumerate(zip(arrays, grads, strict=True)):
+        if array is None or array.dtype.kind != "f":
+            assert gradient is None
+            continue
+        assert gradient.shape == array.shape
+        places = list(np.ndindex(array.shape))
+        for place in (places[k] for k in np.random.default_rng(4).permutation(len(places))[:12]):
+            moved = [None if a is None else a.copy() for a in arrays]
+            moved[i][place] += step
+            above = outputs_of(layer.forward(*moved))[0].copy()
+            moved[i][place] -= 2 * step
+            below = outputs_of(layer.forward(*moved))[0]
+            numeric = float(((above - below) * dy).sum() / (2 * step))
+            assert gradient[place] == pytest.approx(numeric, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize(("op", "case"), CASES)
+def test_loop_nest_counts_every_operand_once(op, case):
+    layer = build(op, case)
+    nest = layer.nest(*case.shapes)
+    names = [name.rstrip("?") for name in layer.operands]
+    if names[-1].startswith("*"):
+        names = [names[-1]] * len(case.shapes)
+    sizes = {True: 0, False: 0}
+    for name, shape in zip(names, case.shapes, strict=False):
+        sizes[name in layer.parameters] += 0 if shape is None else prod(shape)
+    shapes = layer.infer_shape(*case.shapes)
+    shapes = shapes if shapes and isinstance(shapes[0], tuple) else (shapes,)
+    assert nest.outputs == sum(map(prod, shapes))
+    assert sum(nest.inputs) == sizes[False]
+    assert nest.weights + nest.biases == sizes[True]
+    if nest.kind in ("mac", "depthwise", "matmul"):
+        assert nest.macs > 0
+    elif nest.kind != "none" and nest.kind != "move":
+        assert nest.operations > 0
+
+
+def activation_grid(x: np.ndarray, seed: int) -> QParams:
+    """An asymmetric int8 grid over the data and zero, jittered so that scales are no round numbers."""
+    jitter = np.random.default_rng(seed).uniform(0.7, 1.3)
+    low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
+    scale = np.float32(max(high - low, 1e-3) / 255 * jitter)
+    return QParams(scale=scale, zero_point=int(np.clip(round(-128 - low / scale), -128, 127)))
+
+
+def quantized_case(op: str, case: Case, seed: int):
+    """A layer with integer operands: (layer, codes, grids, output grid)."""
+    layer, arrays = build(op, case), draw(case, seed)
+    grids: list[QParams | None] = []
+    for i, array in enumerate(arrays):
+        if array is None or i in case.indices:
+            grids.append(None)
+        elif isinstance(layer, MacLayer) and layer.operands[i] == "w":
+            others = tuple(axis for axis in range(array.ndim) if axis != layer.weight_axis)
+            grids.append(QParams(scale=np.abs(array).max(axis=others) / 127, axis=layer.weight_axis, narrow=True))
+        elif isinstance(layer, MacLayer) and layer.operands[i] == "b?":
+            grids.append(QParams(scale=grids[0].scale * grids[1].scale, axis=0, bits=32))
+        else:
+            grids.append(activation_grid(array, seed + i))
+    y = layer.forward(*arrays)
+    if isinstance(layer.output_grid, FixedGrid):
+        out = layer.output_grid.qparams(8, True)
+    elif layer.output_grid == "same" and seed % 2:
+        out = grids[0]
+    else:
+        out = activation_grid(y, seed + 7)
+    codes = [a if a is None or g is None else quantize_array(a, g) for a, g in zip(arrays, grids, strict=True)]
+    return layer, codes, grids, out
+
+
+def naive_codes(op: str, layer, codes, grids, out):
+    """What the integer path must give, on Python integers, before the clamp."""
+    module = twin(op)
+    exact = [None if c is None else objects(c) for c in codes]
+    zero = int(out.zero_point)
+    if hasattr(module, "naive_integer"):
+        return module.naive_integer(layer, exact, grids, out)
+    if isinstance(layer, MacLayer):
+        rule = RULES[LITERT.requantizer(op).name]
+        acc = module.naive(layer, exact[0] - int(grids[0].zero_point), *exact[1:])
+        acc = np.array([int(v) for v in acc.flat], object).reshape(acc.shape)
+        scales = np.broadcast_to(grids[1].scale.astype(float), acc.shape[-1:])
+        y = np.empty(acc.shape, object)
+        for place in np.ndindex(acc.shape):
+            real = float(grids[0].scale) * float(scales[place[-1]]) / float(out.scale)
+            y[place] = rule(acc[place], real) + zero
+        return y
+    if isinstance(layer, MoveLayer):
+        moved = module.naive(layer, exact[0] - int(grids[0].zero_point))
+        real, same = float(grids[0].scale) / float(out.scale), grids[0] == out
+        return np.vectorize(lambda v: zero + (v if same else RULES["double"](v, real)), otypes=[object])(moved)
+    assert isinstance(layer, TableLayer), f"{op} has its own integer path and needs a naive_integer twin"
+    reals = (codes[0].astype(np.int64) - grids[0].zero_point).astype(np.float32) * grids[0].scale
+    y = np.empty(reals.shape, object)
+    for place in np.ndindex(reals.shape):
+        steps = float(layer.function(reals[place].reshape(1))[0] * (np.float32(1) / out.scale))
+        y[place] = int(abs(steps) + 0.5) * (1 if steps >= 0 else -1) + zero
+    return y
+
+
+@pytest.mark.parametrize(("op", "case"), INTEGER_CASES)
+@settings(max_examples=4, deadline=None)
+@given(seed=seeds)
+def test_integer_path_equals_the_naive_twin_bit_for_bit(op, case, seed):
+    layer, codes, grids, out = quantized_case(op, case, seed)
+    y = layer.integer(codes, grids, out, LITERT)
+    assert y.dtype.kind == "i"
+    want = np.clip(naive_codes(op, layer, codes, grids, out), out.qmin, out.qmax).astype(np.int64)
+    np.testing.assert_array_equal(np.clip(y, out.qmin, out.qmax), want)
+
+
+@pytest.mark.parametrize(("op", "case"), INTEGER_CASES)
+@settings(max_examples=4, deadline=None)
+@given(seed=seeds)
+def test_fake_and_integer_differ_by_one_step_at_most_on_equal_inputs(op, case, seed):
+    _, codes, grids, out = quantized_case(op, case, seed)
+    names = tuple(f"t{i}" if c is not None else "" for i, c in enumerate(codes))
+    node = Node(op=op, name="node", inputs=names, outputs=("y",), attrs=case.attrs)
+    specs = {n: TensorSpec(name=n, shape=c.shape, qparams=g) for n, c, g in zip(names, codes, grids, strict=True) if n}
+    specs["y"] = TensorSpec(name="y", shape=(), qparams=out)
+    graph = Graph(
+        name="one", nodes=(node,), tensors=specs, constants={}, inputs=tuple(filter(None, names)), outputs=("y",)
+    )
+    reals = [c if g is None else dequantize_array(c, g) for c, g in zip(codes, grids, strict=True)]
+    fake = quantize_array(node_function(graph, "fake", LITERT)(node, reals)[0], out).astype(np.int64)
+    integer = node_function(graph, "integer", LITERT)(node, list(codes))[0]
+    assert integer.dtype == out.dtype
+    assert np.abs(fake - integer).max() <= 1

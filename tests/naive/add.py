@@ -1,0 +1,31 @@
+from tests.naive import Case
+from tests.naive.elementwise import pairs
+from tests.naive.fixed_point import double
+
+OP = "Add"
+CASES = (
+    Case(shapes=((2, 3, 4), (2, 3, 4))),
+    Case(shapes=((2, 3, 4), (1, 4))),
+    Case(shapes=((1, 3), (2, 1))),
+)
+
+
+def naive(layer, a, b):
+    return pairs(a, b, lambda x, y: x + y)
+
+
+def naive_integer(layer, codes, grids, out):
+    return aligned_sum(codes, grids, out, +1)
+
+
+def aligned_sum(codes, grids, out, sign):
+    """LiteRT ADD (sign +1) and SUB (sign -1) of 8-bit codes, one element at a time."""
+    (s_a, z_a), (s_b, z_b) = ((float(g.scale), int(g.zero_point)) for g in grids)
+    common = 2 * max(s_a, s_b)
+
+    def one(x, y):
+        x = double((x - z_a) << 20, s_a / common)
+        y = double((y - z_b) << 20, s_b / common)
+        return double(x + sign * y, common / (2**20 * float(out.scale))) + int(out.zero_point)
+
+    return pairs(*codes, one)
