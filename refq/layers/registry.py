@@ -70,8 +70,8 @@ def as_tuples(value: Any) -> Any:
     return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
-def layer_for(node: Node) -> Layer:
-    """The layer value of a node: its class with the node's attributes as fields.
+def layer_for(node: Node) -> Any:
+    """The layer value of a node: its class with the node's attributes as fields (typed Any: fields differ by op).
 
     Raises
     ------

@@ -1,0 +1,12 @@
+"""Graph -> Graph, pure: the input is never changed, every result is a valid graph with the same inputs and outputs."""
+
+from refq.graph import Graph
+from refq.transforms.fold_batchnorm import fold_batchnorm
+from refq.transforms.fuse_activation import fuse_activation
+
+__all__ = ["fold_batchnorm", "fuse_activation", "prepare"]
+
+
+def prepare(graph: Graph) -> Graph:
+    """The graph as it is deployed: batch normalization folded into weights, ReLU fused into what precedes it."""
+    return fuse_activation(fold_batchnorm(graph))
