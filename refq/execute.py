@@ -246,7 +246,8 @@ class _Constants(Mapping[str, Array]):
     """Constants as a path reads them: reals, reals on the grid, or codes; each made once."""
 
     def __init__(self, graph: Graph, path: Path) -> None:
-        self._graph, self._path = graph, path
+        self._graph = graph
+        self._path: Path = path
         self._made: dict[str, Array] = {}
 
     def __getitem__(self, name: str) -> Array:

@@ -146,7 +146,7 @@ class MacLayer(Layer):
         return y if b_q is None else y + b_q.astype(np.int64)
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: QParams, arithmetic: Arithmetic) -> Array:
-        x_q, w_q, b_q = (*codes, None)[:3]
+        x_q, w_q, b_q = codes[0], codes[1], codes[2] if len(codes) > 2 else None
         x_grid, w_grid = grids[0], grids[1]
         acc = self.accumulate(x_q, w_q, b_q, x_grid.zero_point, w_grid.zero_point)
         acc = arithmetic.accumulator_for(x_grid.bits).fit(acc)

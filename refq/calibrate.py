@@ -1,0 +1,79 @@
+"""Calibration: stream batches through the float path and keep what every activation's range needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refq.errors import CalibrationError
+from refq.execute import trace
+from refq.graph import Graph
+from refq.quantizers.ranges import Limits, Range
+
+_BATCH = 64
+"""Images traced at a time: a trace holds every activation of its batch."""
+
+
+def calibrate(graph: Graph, calibration: Any, range: Range) -> dict[str, Limits]:
+    """Observe every real-valued activation over the calibration data.
+
+    Parameters
+    ----------
+    graph : Graph
+    calibration : one array (leading axis = samples), a tuple or dict of arrays for several inputs, or an
+        iterable of such
+    range : Range    what is kept of the values
+
+    Returns
+    -------
+    dict: tensor name -> (low, high)
+
+    Raises
+    ------
+    CalibrationError    no data, or values that are not finite; the tensor is named
+    ShapeError          data of the wrong shape
+    """
+    seen: dict[str, Limits] = {}
+    for batch in _batches(graph, calibration):
+        for name, values in trace(graph, batch).items():
+            if values.dtype.kind != "f":
+                continue
+            try:
+                seen[name] = range.observe(seen.get(name), values, None)
+            except CalibrationError as error:
+                raise CalibrationError(f"calibration of {name!r} in {graph.name!r}: {error}") from error
+    if not seen:
+        raise CalibrationError(f"calibration of {graph.name!r}: the data holds no samples; give at least one")
+    return seen
+
+
+def _batches(graph: Graph, calibration: Any) -> Iterator[Any]:
+    if isinstance(calibration, Mapping):
+        yield from _split({name: np.asarray(value) for name, value in calibration.items()})
+    elif isinstance(calibration, np.ndarray):
+        yield from _split(calibration)
+    elif _is_one_set(graph, calibration):
+        yield from _split(dict(zip(graph.inputs, map(np.asarray, calibration), strict=True)))
+    elif isinstance(calibration, Iterable):
+        for batch in calibration:
+            yield from _batches(graph, batch if _is_one_set(graph, batch) else np.asarray(batch))
+    else:
+        raise CalibrationError(f"calibration={calibration!r} is neither an array nor an iterable of batches")
+
+
+def _is_one_set(graph: Graph, data: Any) -> bool:
+    """Whether `data` is one array for each of several inputs."""
+    return isinstance(data, Mapping) or (
+        isinstance(data, tuple | list) and len(graph.inputs) > 1 and len(data) == len(graph.inputs)
+    )
+
+
+def _split(data: NDArray[Any] | dict[str, NDArray[Any]]) -> Iterator[Any]:
+    parts = list(data.values()) if isinstance(data, dict) else [data]
+    samples = len(parts[0]) if parts and parts[0].ndim else 0
+    for start in np.arange(0, samples, _BATCH):
+        piece = slice(int(start), int(start) + _BATCH)
+        yield {name: part[piece] for name, part in data.items()} if isinstance(data, dict) else data[piece]

@@ -1,0 +1,1 @@
+"""Model files: one reader a format, and refq's own file."""

@@ -1,0 +1,157 @@
+"""Quantize a model: prepare the graph, calibrate, and give every tensor its grid."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refq.calibrate import calibrate
+from refq.errors import GraphError
+from refq.execute import blame
+from refq.graph import Graph, Node, QParams
+from refq.layers import FixedGrid, MacLayer, layer_class, layer_for
+from refq.quantizers import PerChannel, PerTensor, Recipe, find_recipe
+from refq.transforms import prepare
+
+_BIAS_HEADROOM = 1 << 30
+_FREE_BIAS_STEPS = 1 << 24
+
+
+def quantize(graph: Graph, calibration: Any, recipe: str | Path | Recipe = "int8") -> Graph:
+    """Give every activation, weight and bias an integer grid.
+
+        activations  grid over the observed range; layers that only move codes share their input's grid, functions with
+                     a known range (softmax, sigmoid, tanh) have a fixed one
+        weights      symmetric, one scale an output channel
+        biases       int32 at scale s_x * s_w, zero point 0
+
+    Parameters
+    ----------
+    graph : Graph with real weights
+    calibration : array, or iterable of batches; see `refq.calibrate.calibrate`
+    recipe : name ("int8", "w4a8"), Recipe, or path of a .toml file
+
+    Returns
+    -------
+    Graph for all three paths. Batch normalization is folded and ReLU fused first, so its nodes are those of
+    `transforms.prepare(graph)`; constants stay real, and their codes follow from their grids
+
+    Raises
+    ------
+    GraphError                       already quantized, or shapes only
+    CalibrationError, ShapeError     unusable calibration data
+    """
+    chosen = find_recipe(recipe)
+    if graph.is_quantized:
+        raise GraphError(f"{graph.name!r} is quantized already; start from the float model")
+    prepared = prepare(graph)
+    limits = calibrate(prepared, calibration, chosen.activations.range)
+    return _Assignment(prepared, chosen, limits).graph()
+
+
+class _Assignment:
+    """The graph under construction: grids are given in execution order, since many follow from the inputs'."""
+
+    def __init__(self, graph: Graph, recipe: Recipe, limits: dict[str, Any]) -> None:
+        self.source, self.recipe, self.limits = graph, recipe, limits
+        self.tensors = dict(graph.tensors)
+        self.constants = dict(graph.constants)
+        self.nodes: list[Node] = []
+
+    def graph(self) -> Graph:
+        for name in self.source.inputs:
+            if name in self.limits:
+                self.give(name, self.observed(name))
+        for node in self.source.nodes:
+            with blame(node):
+                node = self.constants_of(node)
+                for name in node.outputs:
+                    if name in self.limits:
+                        self.give(name, self.output_grid(node, name))
+            self.nodes.append(node)
+        return self.source.with_nodes(self.nodes, tensors=self.tensors, constants=self.constants)
+
+    def give(self, name: str, grid: QParams) -> None:
+        self.tensors[name] = replace(self.tensors[name], qparams=grid)
+
+    def observed(self, name: str) -> QParams:
+        return self.recipe.activations.grid.qparams(*self.limits[name])
+
+    def output_grid(self, node: Node, name: str) -> QParams:
+        rule, grid = layer_class(node.op).output_grid, self.recipe.activations.grid
+        first = self.tensors[node.inputs[0]].qparams if node.inputs and node.inputs[0] else None
+        if isinstance(rule, FixedGrid):
+            return rule.qparams(grid.bits, grid.signed)
+        if rule == "same" and first is not None and first.axis is None:
+            return first
+        return self.observed(name)
+
+    def constants_of(self, node: Node) -> Node:
+        """The node after grids for the constants it reads; it may read copies, where readers need different grids."""
+        layer = layer_for(node)
+        inputs = list(node.inputs)
+        for i, name in enumerate(inputs):
+            if name not in self.constants or self.constants[name].dtype.kind != "f":
+                continue
+            operand = layer.operands[min(i, len(layer.operands) - 1)].strip("*?")
+            grid = self.constant_grid(layer, operand, self.constants[name], inputs)
+            if grid is None:
+                continue
+            held = self.tensors[name].qparams
+            if held is not None and held != grid:
+                copy = f"{node.name}/{operand}"
+                self.tensors[copy] = replace(self.tensors[name], name=copy)
+                self.constants[copy] = self.constants[name]
+                inputs[i] = name = copy
+            self.give(name, grid)
+        return replace(node, inputs=tuple(inputs))
+
+    def constant_grid(self, layer: Any, operand: str, values: NDArray[Any], inputs: list[str]) -> QParams | None:
+        """The grid of one constant operand; None where it stays real."""
+        if operand not in layer.parameters:
+            return replace(self.recipe.activations, granularity=PerTensor()).fit(values)
+        if isinstance(layer, MacLayer):
+            return self.weight_grid(layer, inputs) if operand == "w" else self.bias_grid(inputs)
+        if operand in ("w", "u", "alpha"):
+            return replace(self.recipe.weights, granularity=PerTensor()).fit(values)
+        return None  # normalization parameters, biases of recurrent layers
+
+    def bias_grid(self, inputs: list[str]) -> QParams | None:
+        x_grid, w_grid = self.tensors[inputs[0]].qparams, self.tensors[inputs[1]].qparams
+        if x_grid is None or w_grid is None:
+            return None
+        scale = np.maximum(x_grid.scale * w_grid.scale, np.finfo(np.float32).tiny)
+        return QParams(scale=scale, axis=None if scale.ndim == 0 else 0, bits=self.recipe.bias_bits)
+
+    def weight_grid(self, layer: MacLayer, inputs: list[str]) -> QParams:
+        """The scheme's grid, with scales of some channels raised or set so that their biases fit 32 bits.
+
+        A channel whose weights are tiny beside its bias, as folding a dying normalization leaves it, would need a bias
+        beyond int32 at scale s_x * s_w: its s_w is raised until the bias takes 30 bits. A channel of zero weights has
+        no scale of its own: it takes one at which the bias has 24 bits.
+        """
+        weights, scheme = self.constants[inputs[1]], self.recipe.weights
+        per_channel = isinstance(scheme.granularity, PerChannel)
+        grid = replace(scheme, granularity=PerChannel(layer.weight_axis) if per_channel else PerTensor()).fit(weights)
+        x_grid = self.tensors[inputs[0]].qparams
+        if len(inputs) < 3 or not inputs[2] or x_grid is None:
+            return grid
+        others = tuple(axis for axis in range(weights.ndim) if axis != layer.weight_axis % weights.ndim)
+        bias = np.abs(self.constants[inputs[2]].astype(np.float64))
+        is_zero = ~np.any(weights != 0, axis=others)
+        if not per_channel:
+            bias, is_zero = bias.max(initial=0.0), bool(is_zero.all())
+        needed = bias / (float(x_grid.scale) * _BIAS_HEADROOM)
+        free = bias / (float(x_grid.scale) * _FREE_BIAS_STEPS)
+        scale = np.where(is_zero & (free > 0), free, np.maximum(grid.scale, needed))
+        return QParams(
+            scale=np.maximum(scale, np.finfo(np.float32).tiny),
+            axis=grid.axis,
+            bits=grid.bits,
+            signed=grid.signed,
+            narrow=grid.narrow,
+        )

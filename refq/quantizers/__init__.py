@@ -1,0 +1,24 @@
+"""From reals to codes: grids, granularities, ranges, rounding, and the schemes and recipes composed of them."""
+
+from refq.quantizers.apply import dequantize_array, fake_quantize, quantize_array
+from refq.quantizers.granularity import Granularity, PerChannel, PerTensor
+from refq.quantizers.ranges import MinMax, Range
+from refq.quantizers.recipe import RECIPES, Recipe, find_recipe
+from refq.quantizers.scheme import Scheme
+from refq.quantizers.uniform import Uniform
+
+__all__ = [
+    "RECIPES",
+    "Granularity",
+    "MinMax",
+    "PerChannel",
+    "PerTensor",
+    "Range",
+    "Recipe",
+    "Scheme",
+    "Uniform",
+    "dequantize_array",
+    "fake_quantize",
+    "find_recipe",
+    "quantize_array",
+]

@@ -1,0 +1,101 @@
+"""Recipe: which scheme quantizes which kind of tensor in a whole model."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from refq.errors import LoadError, RangeError
+from refq.quantizers.granularity import PerChannel, PerTensor
+from refq.quantizers.scheme import Scheme
+from refq.quantizers.uniform import Uniform
+
+_WEIGHTS = Scheme(grid=Uniform(bits=8, symmetric=True, narrow=True), granularity=PerChannel(0))
+_KEYS = {"bits": int, "symmetric": bool, "narrow": bool, "granularity": str}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Schemes of a model.
+
+    Parameters
+    ----------
+    name : str
+    weights : Scheme        a per-channel granularity takes each layer's own output-channel axis
+    activations : Scheme    always per tensor
+    bias_bits : int         at scale input * weight, zero point 0
+    """
+
+    name: str
+    weights: Scheme = _WEIGHTS
+    activations: Scheme = Scheme()
+    bias_bits: int = 32
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "int8": Recipe(name="int8"),
+    "w4a8": Recipe(
+        name="w4a8",
+        weights=Scheme(grid=Uniform(bits=4, symmetric=True, narrow=True), granularity=PerChannel(0)),
+    ),
+}
+
+
+def find_recipe(recipe: str | Path | Recipe) -> Recipe:
+    """A recipe by name, from a .toml file, or the value itself.
+
+    The file has `name` and the tables [weights] and [activations] with `bits`, `symmetric`, `narrow` and, for weights,
+    `granularity` ("per_channel" or "per_tensor"); what is left out is as in "int8".
+
+    Raises
+    ------
+    RangeError    unknown name; the text lists those there are
+    LoadError     a file that cannot be read, an unknown key or a value of the wrong type
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if str(recipe) in RECIPES:
+        return RECIPES[str(recipe)]
+    path = Path(recipe)
+    if path.suffix != ".toml":
+        raise RangeError(f"recipe={str(recipe)!r} is unknown; recipes are {', '.join(RECIPES)}, or a .toml file")
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LoadError(f"{path}: recipe cannot be read: {error}") from error
+    unknown = set(table) - {"name", "weights", "activations"}
+    if unknown:
+        raise LoadError(f"{path}: unknown key {sorted(unknown)[0]!r}; a recipe has name, weights and activations")
+    default = RECIPES["int8"]
+    return Recipe(
+        name=str(table.get("name", path.stem)),
+        weights=_scheme(path, "weights", table.get("weights", {}), default.weights),
+        activations=_scheme(path, "activations", table.get("activations", {}), default.activations),
+    )
+
+
+def _scheme(path: Path, section: str, given: Any, default: Scheme) -> Scheme:
+    if not isinstance(given, dict):
+        raise LoadError(f"{path}: {section} must be a table")
+    table = cast(dict[str, Any], given)
+    for key, value in table.items():
+        if key not in _KEYS:
+            raise LoadError(f"{path}: unknown key {section}.{key}; keys are {', '.join(_KEYS)}")
+        if type(value) is not _KEYS[key]:
+            raise LoadError(f"{path}: {section}.{key}={value!r} must be of type {_KEYS[key].__name__}")
+    granularity = table.get("granularity", "per_channel" if section == "weights" else "per_tensor")
+    choices = {"per_tensor": PerTensor(), "per_channel": PerChannel(0)}
+    if granularity not in choices or (section == "activations" and granularity != "per_tensor"):
+        raise LoadError(f"{path}: {section}.granularity={granularity!r} is not supported for {section}")
+    try:
+        grid = Uniform(
+            bits=table.get("bits", default.grid.bits),
+            symmetric=table.get("symmetric", default.grid.symmetric),
+            narrow=table.get("narrow", default.grid.narrow),
+        )
+    except RangeError as error:
+        raise LoadError(f"{path}: {section}: {error}") from error
+    return Scheme(grid=grid, granularity=choices[granularity])

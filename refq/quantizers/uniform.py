@@ -1,0 +1,76 @@
+"""Uniform: equally spaced levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from refq.errors import RangeError
+from refq.graph.qparams import QParams
+
+_SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uniform:
+    """The uniform grid of a bit width.
+
+        asymmetric:  scale = (high - low) / (qmax - qmin),  zero_point = round(qmin - low / scale)
+        symmetric:   scale = max(|low|, |high|) / qmax,     zero_point = 0
+
+    Parameters
+    ----------
+    bits : int in 1..16
+    symmetric : bool     zero point fixed at 0
+    narrow : bool        drop the lowest code (restricted range; with `symmetric` the grid mirrors at 0)
+    signed : bool
+
+    Notes
+    -----
+    Gholami et al. 2021, section III-B (eq. 2) and III-C (symmetric and asymmetric). The range always takes in 0, so
+    that 0 has a code of its own: padding and ReLU need it exact.
+    """
+
+    bits: int = 8
+    symmetric: bool = False
+    narrow: bool = False
+    signed: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bits <= 16:
+            raise RangeError(f"bits={self.bits} is outside 1..16")
+        if self.symmetric and not self.signed:
+            raise RangeError("a symmetric grid needs signed codes; use symmetric=False for unsigned ones")
+        if self.symmetric and self.bits == 1:
+            raise RangeError("a symmetric grid of 1 bit has no positive code; use a binary quantizer")
+
+    def qparams(self, low: Any, high: Any, axis: int | None = None) -> QParams:
+        """Grid over [low, high] (widened to take in 0).
+
+        Parameters
+        ----------
+        low, high : float, shape () or (channels,)
+        axis : the axis channels lie along, None for scalars
+
+        Notes
+        -----
+        An empty range (low = high = 0) has no scale of its own: it takes the largest one of the tensor, or 1.
+        """
+        low = np.minimum(np.asarray(low, np.float64), 0.0)
+        high = np.maximum(np.asarray(high, np.float64), 0.0)
+        qmax = (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+        qmin = (-(1 << (self.bits - 1)) if self.signed else 0) + int(self.narrow)
+        span = np.maximum(-low, high) / qmax if self.symmetric else (high - low) / (qmax - qmin)
+        largest = float(span.max()) if span.size and span.max() > 0 else 1.0
+        scale = np.maximum(np.where(span > 0, span, largest), _SMALLEST_SCALE).astype(np.float32)
+        zero = np.zeros_like(scale) if self.symmetric else np.clip(np.rint(qmin - low / scale), qmin, qmax)
+        return QParams(
+            scale=scale,
+            zero_point=zero.astype(np.int32),
+            axis=axis,
+            bits=self.bits,
+            signed=self.signed,
+            narrow=self.narrow,
+        )
