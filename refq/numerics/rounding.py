@@ -41,6 +41,11 @@ def round_real(x: Any, mode: RoundingMode = "half_even") -> NDArray[Any]:
     [-2.0, -1.0, 1.0, 2.0]
     """
     x = np.asarray(x)
+    with np.errstate(invalid="ignore"):  # the fraction of an infinity is NaN, and compares as no tie
+        return _round(x, mode)
+
+
+def _round(x: NDArray[Any], mode: RoundingMode) -> NDArray[Any]:
     if mode == "half_even":
         return np.rint(x)
     if mode == "floor":

@@ -124,12 +124,18 @@ def activation_grid(x: np.ndarray, seed: int) -> QParams:
     return QParams(scale=scale, zero_point=int(np.clip(round(-128 - low / scale), -128, 127)))
 
 
+def stays_real(layer, position: int) -> bool:
+    """Parameters that a layer prepares into integers itself, such as those of a normalization."""
+    name = layer.operands[min(position, len(layer.operands) - 1)].strip("*?")
+    return not isinstance(layer, MacLayer) and name in layer.parameters - {"w", "u", "alpha"}
+
+
 def quantized_case(op: str, case: Case, seed: int):
     """A layer with integer operands: (layer, codes, grids, output grid)."""
     layer, arrays = build(op, case), draw(case, seed)
     grids: list[QParams | None] = []
     for i, array in enumerate(arrays):
-        if array is None or i in case.indices:
+        if array is None or i in case.indices or stays_real(layer, i):
             grids.append(None)
         elif isinstance(layer, MacLayer) and layer.operands[i] == "w":
             others = tuple(axis for axis in range(array.ndim) if axis != layer.weight_axis)

@@ -1,0 +1,34 @@
+from math import sqrt
+
+import numpy as np
+
+from tests.naive import Case
+from tests.naive.fixed_point import double
+
+OP = "BatchNormalization"
+CASES = (
+    Case(shapes=((2, 3, 4), (4,), (4,), (4,), (4,)), low=0.3, high=2.0),
+    Case(shapes=((2, 3, 4), (3,), (3,), (3,), (3,)), attrs={"axis": 1, "epsilon": 0.01}, low=0.3, high=2.0),
+    Case(shapes=((1, 1), (1,), (1,), (1,), (1,)), low=0.3, high=2.0),
+)
+
+
+def naive(layer, x, gamma, beta, mean, variance):
+    y = np.empty(x.shape, x.dtype)
+    for place in np.ndindex(x.shape):
+        c = place[layer.axis]
+        y[place] = gamma[c] * (x[place] - mean[c]) / sqrt(variance[c] + layer.epsilon) + beta[c]
+    return y
+
+
+def naive_integer(layer, codes, grids, out):
+    x, gamma, beta, mean, variance = codes
+    s_x, s_y = float(grids[0].scale), float(out.scale)
+    y = np.empty(x.shape, object)
+    for place in np.ndindex(x.shape):
+        c = place[layer.axis]
+        a = float(gamma[c]) / sqrt(float(variance[c]) + layer.epsilon)
+        offset = (float(beta[c]) - float(mean[c]) * a) / (s_x * abs(a))
+        acc = (x[place] - int(grids[0].zero_point)) * (1 if a > 0 else -1) + round(offset)
+        y[place] = double(acc, s_x * abs(a) / s_y) + int(out.zero_point)
+    return y

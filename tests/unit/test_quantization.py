@@ -1,0 +1,132 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import refq
+from refq.errors import CalibrationError, GraphError, LoadError, RangeError, ShapeError
+from refq.quantizers import find_recipe
+from tests.unit.small_graphs import images, residual
+
+
+@pytest.fixture(scope="module")
+def quantized():
+    return refq.quantize(residual(), images(32))
+
+
+def test_the_integer_path_holds_integers_only(quantized):
+    values = refq.trace(quantized, images(4), path="integer")
+    assert {array.dtype for array in values.values()} == {np.dtype(np.int8)}
+
+
+def test_the_integer_path_stays_close_to_float(quantized):
+    float_output = refq.run(quantized, images(16), path="float")
+    integer_output = refq.run(quantized, images(16), path="integer")
+    span = float_output.max() - float_output.min()
+    assert np.abs(float_output - integer_output).max() < 0.05 * span
+
+
+def test_fake_and_integer_agree_within_one_step_at_every_node(quantized):
+    assert all(row.max_step <= 1 for row in refq.compare(quantized, images(16)).rows)
+
+
+def test_codes_in_give_codes_out_and_equal_the_dequantized_run(quantized):
+    x = images(4)
+    grid_in, grid_out = quantized.tensors["x"].qparams, quantized.tensors["y"].qparams
+    codes = np.clip(np.trunc(x / grid_in.scale + np.copysign(0.5, x)) + grid_in.zero_point, -128, 127).astype(np.int8)
+    out = refq.run(quantized, codes, path="integer")
+    assert out.dtype == np.int8
+    real = (out.astype(np.int32) - grid_out.zero_point) * grid_out.scale
+    np.testing.assert_array_equal(refq.run(quantized, x, path="integer"), real.astype(np.float32))
+
+
+def test_biases_are_int32_at_the_product_of_scales(quantized):
+    node = quantized.nodes[0]
+    x, w, b = (quantized.tensors[name].qparams for name in node.inputs)
+    assert b.bits == 32
+    assert b.is_symmetric
+    np.testing.assert_array_equal(b.scale, x.scale * w.scale)
+
+
+def test_a_layer_that_moves_codes_shares_its_inputs_grid(quantized):
+    assert quantized.tensors["flat"].qparams == quantized.tensors["add"].qparams
+
+
+def test_padding_uses_the_zero_point_not_zero():
+    shifted = refq.quantize(residual(), images(32) + 3.0)  # zero point far from 0
+    assert abs(int(shifted.tensors["x"].qparams.zero_point)) > 50
+    assert all(row.max_step <= 1 for row in refq.compare(shifted, images(4) + 3.0).rows)
+
+
+def test_a_channel_with_tiny_weights_and_a_large_bias_keeps_its_bias():
+    graph = residual()
+    kernel, bias = graph.constants["conv/kernel"].copy(), graph.constants["conv/bias"].copy()
+    kernel[0], kernel[1], bias[:2] = 1e-12, 0.0, 3.0
+    graph = replace(graph, constants={**graph.constants, "conv/kernel": kernel, "conv/bias": bias})
+    quantized = refq.quantize(graph, images(32))
+    real, integer = (refq.trace(quantized, images(4), path=p)["act"] for p in ("float", "integer"))
+    grid = quantized.tensors["act"].qparams
+    back = (integer.astype(float) - int(grid.zero_point)) * float(grid.scale)
+    assert np.abs(back - real)[..., :2].max() <= 0.51 * float(grid.scale)
+
+
+def test_calibration_in_batches_equals_calibration_at_once():
+    x = images(10)
+    whole, parts = refq.quantize(residual(), x), refq.quantize(residual(), iter([x[:3], x[3:]]))
+    for name, spec in whole.tensors.items():
+        if spec.qparams is not None:
+            np.testing.assert_allclose(spec.qparams.scale, parts.tensors[name].qparams.scale, rtol=1e-5)
+
+
+def test_four_bit_weights_run_on_all_paths():
+    quantized = refq.quantize(residual(), images(32), recipe="w4a8")
+    assert quantized.tensors["conv_1/kernel"].qparams.qmax == 7
+    assert all(row.max_step <= 1 for row in refq.compare(quantized, images(8)).rows)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "text"),
+    [
+        (np.zeros((0, 6, 6, 3), np.float32), CalibrationError, "holds no samples"),
+        ([], CalibrationError, "holds no samples"),
+        (np.zeros((4, 6, 5, 3), np.float32), ShapeError, r"shape \(4, 6, 5, 3\), expected \(batch, 6, 6, 3\)"),
+        (np.full((1, 6, 6, 3), np.nan, np.float32), CalibrationError, "calibration of 'x' .* NaN"),
+        (3, CalibrationError, "neither an array nor an iterable"),
+    ],
+)
+def test_unusable_calibration_data_is_refused(data, error, text):
+    with pytest.raises(error, match=text):
+        refq.quantize(residual(), data)
+
+
+def test_quantizing_twice_and_running_unquantized_are_refused(quantized):
+    with pytest.raises(GraphError, match="quantized already"):
+        refq.quantize(quantized, images(2))
+    with pytest.raises(GraphError, match="is not quantized"):
+        refq.run(residual(), images(2), path="integer")
+
+
+def test_wrong_inputs_are_named(quantized):
+    with pytest.raises(ShapeError, match="input 'x' of 'small'"):
+        refq.run(quantized, np.zeros((2, 6, 6, 4), np.float32))
+    with pytest.raises(RangeError, match="integer input is taken as codes"):
+        refq.run(quantized, np.full((1, 6, 6, 3), 300), path="integer")
+    with pytest.raises(RangeError, match="path='int8' is not one of float, fake, integer"):
+        refq.run(quantized, images(1), path="int8")
+    with pytest.raises(RangeError, match="arithmetic='lite' is unknown"):
+        refq.run(quantized, images(1), path="integer", arithmetic="lite")
+
+
+def test_recipes_come_from_files_and_wrong_keys_are_named(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[weights]\nbits = 6\ngranularity = "per_tensor"\n')
+    recipe = find_recipe(path)
+    assert (recipe.name, recipe.weights.grid.bits, recipe.activations.grid.bits) == ("mine", 6, 8)
+    quantized = refq.quantize(residual(), images(8), recipe=path)
+    assert quantized.tensors["conv/kernel"].qparams.axis is None
+    assert all(row.max_step <= 1 for row in refq.compare(quantized, images(8)).rows)
+    path.write_text("[weights]\nbit = 6\n")
+    with pytest.raises(LoadError, match=r"unknown key weights\.bit; keys are bits"):
+        find_recipe(path)
+    with pytest.raises(RangeError, match="recipe='int7' is unknown; recipes are int8"):
+        find_recipe("int7")
