@@ -17,9 +17,9 @@ class Relu(TableLayer):
 
     Notes
     -----
-    Integer path, plain and leaky (threshold 0): LiteRT RELU and LEAKY_RELU. With d = x_q - z_x, d >= 0 is requantized by
-    s_x / s_y and d < 0 by s_x * slope / s_y, quotients in float32; a limit is the code of max_value. A threshold other
-    than 0 takes a table.
+    Integer path, plain and leaky (threshold 0): LiteRT RELU and LEAKY_RELU. With d = x_q - z_x, d >= 0 is requantized
+    by s_x / s_y and d < 0 by s_x * slope / s_y, quotients in float32; a limit is the code of max_value. A threshold
+    other than 0 takes a table.
     """
 
     max_value: float | None = None

@@ -1,0 +1,49 @@
+"""Concatenate: inputs side by side along an axis."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from refq.errors import ShapeError
+from refq.graph import LoopNest
+from refq.layers.base import Array, Layer, Shape, rescale
+from refq.layers.registry import layer
+from refq.numerics import Arithmetic
+
+
+@layer("Concatenate")
+class Concatenate(Layer):
+    """y = xs[0], xs[1], ... joined along `axis`
+
+    Integer path: each input is rescaled to the output grid, then the codes are joined.
+    """
+
+    operands = ("*xs",)
+
+    axis: int = -1
+
+    def infer_shape(self, *xs: Shape) -> Shape:
+        first, axis = xs[0], self.axis % len(xs[0])
+        for shape in xs[1:]:
+            if len(shape) != len(first) or any(
+                a != b for i, (a, b) in enumerate(zip(first, shape, strict=True)) if i != axis
+            ):
+                raise ShapeError(f"shapes {first} and {shape} differ outside axis {self.axis}")
+        return (*first[:axis], sum(shape[axis] for shape in xs), *first[axis + 1 :])
+
+    def forward(self, *xs: Array) -> Array:
+        return np.concatenate(xs, axis=self.axis)
+
+    def grad(self, dy: Array, *xs: Array) -> tuple[Array | None, ...]:
+        return tuple(np.split(dy, np.cumsum([x.shape[self.axis] for x in xs])[:-1], axis=self.axis))
+
+    def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
+        requantizer = arithmetic.requantizer(self.op, out.bits)
+        return np.concatenate(
+            [rescale(x, grid, out, requantizer) for x, grid in zip(codes, grids, strict=True)], axis=self.axis
+        )
+
+    def nest(self, *xs: Shape) -> LoopNest:
+        return LoopNest(kind="move", inputs=tuple(map(prod, xs)), outputs=prod(self.infer_shape(*xs)))

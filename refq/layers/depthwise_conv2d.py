@@ -1,0 +1,75 @@
+"""DepthwiseConv2D: every channel has its own small filters."""
+
+from math import prod
+
+import numpy as np
+
+from refq.errors import ShapeError
+from refq.graph import LoopNest
+from refq.layers.base import Array, MacLayer, Shape, elements
+from refq.layers.registry import layer
+from refq.layers.windows import Padding, Pair, Window, crop_image, pad_image, resolve, tap
+
+
+@layer("DepthwiseConv2D")
+class DepthwiseConv2D(MacLayer):
+    """y[n,oy,ox,o] = sum_{fy,fx} x[n, oy*sy + fy*dy - top, ox*sx + fx*dx - left, o // m] * w[0,fy,fx,o] + b[o]
+
+    x (N, H, W, C), w (1, FY, FX, C*m), b (C*m), y (N, OY, OX, C*m); m is the depth multiplier.
+    """
+
+    weight_axis = 3
+
+    strides: Pair = (1, 1)
+    padding: Padding = "valid"
+    dilation: Pair = (1, 1)
+
+    def window(self, x: Shape, w: Shape) -> Window:
+        """The resolved window for an input and a weight shape."""
+        if len(x) != 4 or len(w) != 4 or w[0] != 1 or w[3] % x[3]:
+            raise ShapeError(f"weight shape {w} must be (1, FY, FX, C*m) for input shape {x}, its channels C={x[-1]}")
+        return resolve(f"input shape {x}", x[1:3], w[1:3], self.strides, self.dilation, self.padding)
+
+    def infer_shape(self, x: Shape, w: Shape, b: Shape | None = None) -> Shape:
+        return (x[0], *self.window(x, w).out, w[3])
+
+    def _spread(self, x: Array, w: Array) -> Array:
+        multiplier = w.shape[3] // x.shape[3]
+        return x if multiplier == 1 else np.repeat(x, multiplier, axis=3)
+
+    def product(self, x: Array, w: Array) -> Array:
+        window = self.window(x.shape, w.shape)
+        padded = pad_image(self._spread(x, w), window)
+        y = np.zeros((len(x), *window.out, w.shape[3]), np.result_type(x, w))
+        for fy, fx in np.ndindex(*window.kernel):
+            y += tap(padded, window, fy, fx) * w[0, fy, fx]
+        return y
+
+    def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
+        window = self.window(x.shape, w.shape)
+        padded = pad_image(self._spread(x, w), window)
+        dpadded, dw = np.zeros_like(padded), np.zeros_like(w)
+        for fy, fx in np.ndindex(*window.kernel):
+            tap(dpadded, window, fy, fx)[...] += dy * w[0, fy, fx]
+            dw[0, fy, fx] = (dy * tap(padded, window, fy, fx)).sum(axis=(0, 1, 2))
+        dx = crop_image(dpadded, window)
+        return dx.reshape(*x.shape, -1).sum(axis=-1), dw
+
+    def nest(self, x: Shape, w: Shape, b: Shape | None = None) -> LoopNest:
+        window = self.window(x, w)
+        return LoopNest(
+            kind="depthwise",
+            N=x[0],
+            G=x[3],
+            K=w[3] // x[3],
+            OY=window.out[0],
+            OX=window.out[1],
+            FY=w[1],
+            FX=w[2],
+            stride=self.strides,
+            dilation=self.dilation,
+            inputs=(prod(x),),
+            weights=prod(w),
+            biases=elements(b),
+            outputs=x[0] * prod(window.out) * w[3],
+        )

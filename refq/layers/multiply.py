@@ -1,0 +1,42 @@
+"""Multiply: elementwise product with broadcasting."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from refq.graph import LoopNest
+from refq.layers.add import broadcast_shape
+from refq.layers.base import Array, Layer, Shape, unbroadcast
+from refq.layers.registry import layer
+from refq.numerics import Arithmetic
+
+
+@layer("Multiply")
+class Multiply(Layer):
+    """y = a * b, shapes broadcast as in NumPy.
+
+    Integer path (LiteRT MUL): (a_q - z_a) * (b_q - z_b), requantized by s_a * s_b / s_y formed in float32.
+    """
+
+    operands = ("a", "b")
+
+    def infer_shape(self, a: Shape, b: Shape) -> Shape:
+        return broadcast_shape(a, b)
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return a * b
+
+    def grad(self, dy: Array, a: Array, b: Array) -> tuple[Array | None, ...]:
+        return unbroadcast(dy * b, a.shape), unbroadcast(dy * a, b.shape)
+
+    def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
+        a, b = (q.astype(np.int64) - grid.zero_point for q, grid in zip(codes, grids, strict=True))
+        real = np.float64(np.float32(grids[0].scale * grids[1].scale) / out.scale)
+        acc = arithmetic.accumulator_for(grids[0].bits).fit(a * b)
+        return arithmetic.requantizer(self.op, grids[0].bits)(acc, real) + out.zero_point
+
+    def nest(self, a: Shape, b: Shape) -> LoopNest:
+        size = prod(broadcast_shape(a, b))
+        return LoopNest(kind="elementwise", inputs=(prod(a), prod(b)), outputs=size, operations=size)
