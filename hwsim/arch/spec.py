@@ -1,0 +1,253 @@
+"""The specification of a device as frozen structs, and the reader of its TOML file.
+
+Every number is `{ value = .., source = ".." }`; its unit is the suffix of its key. Unknown keys, wrong unit suffixes,
+values without a source and sources that resolve to nothing are refused with one line: file, key path, value, remedy.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import msgspec
+
+from hwsim.errors import SpecError
+
+FREE_TEXT = ("estimate:", "derived:")
+"""How a source that is not an id of sources.toml must begin."""
+
+UNITS = ("_mhz", "_kib", "_mb_per_s", "_us", "_pj_per_byte", "_pj", "_mw", "_mm2", "_um2", "_bytes", "_pct", "_nm")
+
+
+class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all tables: unknown keys are refused."""
+
+
+class Quantity(Frozen):
+    """A number and where it comes from."""
+
+    value: float
+    source: str
+
+
+class Array(Frozen):
+    """The MAC array: rows x cols, dataflow, whether tiles overlap, and the bit widths it multiplies."""
+
+    rows: Quantity
+    cols: Quantity
+    dataflow: Literal["os", "ws", "is"]
+    precisions: tuple[str, ...]
+    overlap: bool = False
+    sustained_pct: Quantity | None = None
+
+
+class Vector(Frozen):
+    """The unit beside the array: lanes for depthwise, pooling, elementwise work and data movement."""
+
+    lanes: Quantity
+    depthwise: bool = False
+    depthwise_macs_per_cycle: Quantity | None = None
+
+
+class Memory(Frozen):
+    """One on-chip memory."""
+
+    name: str
+    size_kib: Quantity
+    holds: Literal["weights", "activations", "both"]
+    bandwidth_mb_per_s: Quantity | None = None
+    access_pj_per_byte: Quantity | None = None
+    area_mm2: Quantity | None = None
+
+
+class Link(Frozen):
+    """What crosses the chip boundary: DRAM, USB or PCIe. It streams the parameters that on-chip memory cannot hold."""
+
+    bandwidth_mb_per_s: Quantity
+    access_pj_per_byte: Quantity | None = None
+
+
+class Host(Frozen):
+    """Operations that the device's compiler leaves on the host, and the host's speed."""
+
+    ops: tuple[str, ...]
+    operations_per_us: Quantity
+    rest_follows: bool = False
+    """Whether everything after the first such operation stays on the host too"""
+
+
+class Kernels(Frozen):
+    """Cycles of a software stack on a scalar core."""
+
+    convolution_cycles_per_mac: Quantity
+    pointwise_cycles_per_mac: Quantity
+    depthwise_cycles_per_mac: Quantity
+    dense_cycles_per_mac: Quantity
+    cycles_per_output: Quantity
+    cycles_per_operation: Quantity
+    precisions: tuple[str, ...]
+
+
+class Overhead(Frozen):
+    """What is paid whatever the work: once an inference, once a layer."""
+
+    inference_us: Quantity | None = None
+    layer_us: Quantity | None = None
+
+
+class Energy(Frozen):
+    """Energy basis: one 8x8-bit MAC (scaled with the product of the widths), and power drawn all the time."""
+
+    mac_pj: Quantity | None = None
+    static_mw: Quantity
+
+
+class Area(Frozen):
+    """Area basis: one processing element and one requantizer a column, memories by their own entry."""
+
+    pe_um2: Quantity
+    requantizer_um2: Quantity | None = None
+    placement_pct: Quantity | None = None
+
+
+class Errors(Frozen):
+    """Measured prediction errors of this specification against published silicon."""
+
+    latency_pct: Quantity | None = None
+    energy_pct: Quantity | None = None
+    basis: str
+
+
+class Arch(Frozen):
+    """One device; the fields are the tables of its TOML file, see specs/README.md."""
+
+    name: str
+    engine: str
+    clock_mhz: Quantity
+    description: str = ""
+    array: Array | None = None
+    vector: Vector | None = None
+    memory: tuple[Memory, ...] = ()
+    link: Link | None = None
+    host: Host | None = None
+    kernels: Kernels | None = None
+    overhead: Overhead = Overhead()
+    energy: Energy | None = None
+    area: Area | None = None
+    uncertainty: Errors | None = None
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """Names such as "w8a8" of the widths the device multiplies."""
+        owner = self.array or self.kernels
+        return () if owner is None else owner.precisions
+
+    def capacity_bytes(self, holds: str) -> float:
+        """Bytes of on-chip memory for "weights" or "activations"; inf where the specification names none."""
+        found = [m.size_kib.value * 1024 for m in self.memory if m.holds in (holds, "both")]
+        return sum(found) if found else math.inf
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a dictionary; SpecError names file and line."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SpecError(f"{path}: is not TOML ({error}); fix the syntax there") from error
+
+
+def build(table: Mapping[str, Any], file: str, sources: Mapping[str, Any]) -> Arch:
+    """An Arch from a merged table (bases already applied).
+
+    Raises
+    ------
+    SpecError    one line: file, key path, value, remedy
+    """
+    _check_keys(table, msgspec.inspect.type_info(Arch), "", file, sources)
+    try:
+        arch = msgspec.convert(table, Arch)
+    except msgspec.ValidationError as error:
+        raise SpecError(f"{file}: {_plain(error)}; see specs/README.md for the field") from error
+    if arch.engine in ("systolic",) and arch.array is None:
+        raise SpecError(f"{file}: engine={arch.engine!r} needs a table [array]; add it")
+    if arch.engine == "vector" and arch.kernels is None:
+        raise SpecError(f"{file}: engine='vector' needs a table [kernels]; add it")
+    return arch
+
+
+def _plain(error: Exception) -> str:
+    text = str(error)
+    return text.replace(" - at `$.", "; at ").replace(" - at `$`", "").replace("`", "'").rstrip("'")
+
+
+def _check_keys(table: Any, kind: Any, path: str, file: str, sources: Mapping[str, Any]) -> None:
+    """Refuse unknown keys and bad quantities, top down, so that the text can name key path and remedy."""
+    struct = _struct_of(kind)
+    if struct is None:
+        items = _items_of(kind)
+        if items is not None and isinstance(table, list):
+            for index, entry in enumerate(cast("list[Any]", table)):
+                _check_keys(entry, items, f"{path}[{index}]", file, sources)
+        return
+    if struct.cls is Quantity:
+        _check_quantity(table, path, file, sources)
+        return
+    if not isinstance(table, dict):
+        raise SpecError(f"{file}: {path}={table!r} must be a table; write [{path}]")
+    fields = {field.name: field.type for field in struct.fields}
+    for key, value in cast("dict[str, Any]", table).items():
+        where = f"{path}.{key}" if path else key
+        if key not in fields:
+            raise SpecError(f"{file}: {where} is not a key; {_remedy(key, tuple(fields))}")
+        _check_keys(value, fields[key], where, file, sources)
+
+
+def _check_quantity(entry: Any, path: str, file: str, sources: Mapping[str, Any]) -> None:
+    if not isinstance(entry, dict):
+        raise SpecError(f'{file}: {path}={entry!r} has no source; write {path} = {{ value = {entry}, source = ".." }}')
+    given = cast("dict[str, Any]", entry)
+    for key in given:
+        if key not in ("value", "source"):
+            raise SpecError(f"{file}: {path}.{key} is not a key; {_remedy(key, ('value', 'source'))}")
+    value, source = given.get("value"), given.get("source")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise SpecError(f"{file}: {path}.value={value!r} must be a finite number of at least 0; correct it")
+    if path.endswith((".rows", ".cols", ".lanes")) and (value < 1 or value != int(value) or value > 65536):
+        raise SpecError(f"{file}: {path}.value={value!r} must be a whole number from 1 to 65536; correct it")
+    if (path == "clock_mhz" or "bandwidth" in path or path.endswith("operations_per_us")) and value <= 0:
+        raise SpecError(f"{file}: {path}.value={value!r} must be above 0; correct it")
+    if not isinstance(source, str) or not source.strip():
+        raise SpecError(f"{file}: {path} has no source; add source = an id of sources.toml or 'estimate: ..'")
+    if source not in sources and not source.startswith(FREE_TEXT):
+        near = get_close_matches(source, list(sources), n=1)
+        hint = (
+            f"did you mean {near[0]!r}?" if near else "add it there, or begin the text with 'estimate:' or 'derived:'"
+        )
+        raise SpecError(f"{file}: {path}.source={source!r} is not an id of sources.toml; {hint}")
+
+
+def _remedy(key: str, known: tuple[str, ...]) -> str:
+    stem = key.split("_")[0]
+    same = [name for name in known if name.endswith(UNITS) and name.split("_")[0] == stem]
+    if same and "_" in key:
+        return f"the unit is fixed: use {same[0]!r} and convert the value"
+    near = get_close_matches(key, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
+
+
+def _struct_of(kind: Any) -> Any:
+    if isinstance(kind, msgspec.inspect.StructType):
+        return kind
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return next((t for t in kind.types if isinstance(t, msgspec.inspect.StructType)), None)
+    return None
+
+
+def _items_of(kind: Any) -> Any:
+    return kind.item_type if isinstance(kind, msgspec.inspect.VarTupleType) else None
