@@ -102,8 +102,8 @@ class Overhead(Frozen):
 class Energy(Frozen):
     """Energy basis: one 8x8-bit MAC (scaled with the product of the widths), and power drawn all the time."""
 
-    mac_pj: Quantity | None = None
     static_mw: Quantity
+    mac_pj: Quantity | None = None
 
 
 class Area(Frozen):
@@ -117,9 +117,9 @@ class Area(Frozen):
 class Errors(Frozen):
     """Measured prediction errors of this specification against published silicon."""
 
+    basis: str
     latency_pct: Quantity | None = None
     energy_pct: Quantity | None = None
-    basis: str
 
 
 class Arch(Frozen):
@@ -226,9 +226,7 @@ def _check_quantity(entry: Any, path: str, file: str, sources: Mapping[str, Any]
         raise SpecError(f"{file}: {path} has no source; add source = an id of sources.toml or 'estimate: ..'")
     if source not in sources and not source.startswith(FREE_TEXT):
         near = get_close_matches(source, list(sources), n=1)
-        hint = (
-            f"did you mean {near[0]!r}?" if near else "add it there, or begin the text with 'estimate:' or 'derived:'"
-        )
+        hint = f"did you mean {near[0]!r}?" if near else "add it there, or begin with 'estimate:' or 'derived:'"
         raise SpecError(f"{file}: {path}.source={source!r} is not an id of sources.toml; {hint}")
 
 

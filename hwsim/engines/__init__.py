@@ -1,0 +1,1 @@
+"""How a kind of hardware executes a loop nest: one module a kind, found by its name."""

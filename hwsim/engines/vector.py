@@ -1,0 +1,42 @@
+"""Scalar or SIMD core with a software stack (Cortex-M class).
+
+    cycles = macs * cycles_per_mac(kernel) * widening + outputs * cycles_per_output + operations * cycles_per_operation
+
+The kernel is convolution, pointwise (1x1 window), depthwise or dense (one output pixel). Weights narrower than 8 bits
+are unpacked to 8 first: they save bytes, not cycles.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwsim.arch.spec import Arch
+from hwsim.engines.base import Cycles, Layers
+
+MAC_KINDS = ("mac", "matmul", "depthwise")
+
+
+def peak_macs_per_cycle(arch: Arch) -> float:
+    """Multiply-accumulates a cycle in the fastest kernel."""
+    k = arch.kernels
+    assert k is not None
+    rates = (k.convolution_cycles_per_mac, k.pointwise_cycles_per_mac, k.depthwise_cycles_per_mac)
+    return 1 / max(min(rate.value for rate in (*rates, k.dense_cycles_per_mac)), 1e-9)
+
+
+def cycles(layers: Layers, arch: Arch) -> Cycles:
+    """Cycles of every layer by kernel; the formula stands at the top of this module."""
+    k = arch.kernels
+    assert k is not None
+    is_mac = np.isin(layers.kind, MAC_KINDS)
+    per_mac = np.select(
+        [layers.kind == "depthwise", layers.M == 1, layers.window == 1],
+        [k.depthwise_cycles_per_mac.value, k.dense_cycles_per_mac.value, k.pointwise_cycles_per_mac.value],
+        k.convolution_cycles_per_mac.value,
+    )
+    outputs = layers.outputs * k.cycles_per_output.value
+    scalar = np.maximum(layers.operations, layers.outputs) * k.cycles_per_operation.value
+    compute = np.where(is_mac, layers.macs * per_mac + outputs, scalar)
+    overhead = arch.overhead.layer_us.value * arch.clock_mhz.value if arch.overhead.layer_us else 0.0
+    zero = np.zeros(len(layers))
+    return Cycles(compute=compute, fill=zero, stall=zero, overhead=np.full(len(layers), overhead))
