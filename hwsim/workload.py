@@ -132,13 +132,15 @@ def from_graph(graph: Graph, batch: int = 1, weights: int = 8, activations: int 
         named = [(operands[min(i, len(operands) - 1)].strip("*?"), name) for i, name in enumerate(node.inputs) if name]
         held = [(role, name) for role, name in named if name in graph.constants]
         stored = next((name for role, name in held if role != "b"), "")
+        activation_bits = bits(node.outputs[0], activations)
+        narrow = activation_bits if nest.kind == "matmul" else weights
         layers.append(
             Layer(
                 name=node.name,
                 op=node.op,
                 nest=nest,
-                weight_bits=bits(stored, weights) if stored else weights,
-                activation_bits=bits(node.outputs[0], activations),
+                weight_bits=bits(stored, weights) if stored else narrow,
+                activation_bits=activation_bits,
                 weight_key=stored if nest.weights else "",
             )
         )

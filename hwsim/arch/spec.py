@@ -183,7 +183,9 @@ def build(table: Mapping[str, Any], file: str, sources: Mapping[str, Any]) -> Ar
 
 def _plain(error: Exception) -> str:
     text = str(error)
-    return text.replace(" - at `$.", "; at ").replace(" - at `$`", "").replace("`", "'").rstrip("'")
+    text, _, where = text.partition(" - at `$")
+    where = where.strip(".`")
+    return (f"{where}: " if where else "") + text.replace("`", "'")
 
 
 def _check_keys(table: Any, kind: Any, path: str, file: str, sources: Mapping[str, Any]) -> None:

@@ -106,13 +106,15 @@ def _useful(extent: int, limit: int) -> Ints:
     return sizes[sizes <= limit]
 
 
-def best_mapping(M: int, N: int, K: int, rows: int, cols: int, dataflow: str, overlap: bool) -> tuple[int, int]:
-    """(compute, fill) cycles of one GEMM on the best part of the array."""
+def best_mapping(
+    M: int, N: int, K: int, rows: int, cols: int, dataflow: str, overlap: bool, sustained: float = 1.0
+) -> tuple[float, int]:
+    """(compute / sustained, fill) cycles of one GEMM on the best part of the array."""
     on_rows, on_cols = {"os": (M, N), "ws": (K, N), "is": (K, M)}[dataflow]
     r, c = _useful(on_rows, rows)[:, None], _useful(on_cols, cols)[None, :]
     compute, fill = np.broadcast_arrays(*_rtl(*map(np.int64, (M, N, K)), r, c, dataflow, overlap))
-    best = np.unravel_index(np.argmin(compute + fill), compute.shape)
-    return int(compute[best]), int(fill[best])
+    best = np.unravel_index(np.argmin(compute / sustained + fill), compute.shape)
+    return float(compute[best]) / sustained, int(fill[best])
 
 
 def peak_macs_per_cycle(arch: Arch) -> float:
@@ -142,8 +144,8 @@ def cycles(layers: Layers, arch: Arch) -> Cycles:
             gemm = [int(column[index]) for column in (layers.M, layers.N, layers.K)]
             if min(gemm) < 1:
                 continue
-            streaming, rest = best_mapping(*gemm, rows, cols, array.dataflow, array.overlap)
-            compute[index] = streaming * int(layers.groups[index]) / sustained
+            streaming, rest = best_mapping(*gemm, rows, cols, array.dataflow, array.overlap, sustained)
+            compute[index] = streaming * int(layers.groups[index])
             fill[index] = rest * int(layers.groups[index])
     if vector is not None:
         on_vector = ~np.isin(layers.kind, (*ON_ARRAY, "depthwise"))

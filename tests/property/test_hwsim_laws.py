@@ -1,0 +1,84 @@
+"""Laws of the cost model: more hardware never hurts, nothing is cheaper than its lower bound, totals are sums."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+import hwsim
+from hwsim.arch.spec import Arch
+from hwsim.cost.traffic import compulsory, traffic
+from hwsim.engines.base import columns, find_engine
+from hwsim.workload import from_layers
+from tests.unit.hwsim.small_layers import add, conv, depthwise
+
+size = st.integers(1, 40)
+layer = st.one_of(
+    st.builds(conv, st.integers(1, 300), st.integers(1, 300), size, st.sampled_from([1, 3, 5])),
+    st.builds(depthwise, st.integers(1, 300), size),
+    st.builds(add, st.integers(1, 10_000)),
+)
+network = st.lists(layer, min_size=1, max_size=4).map(from_layers)
+dataflow = st.sampled_from(["os", "ws", "is"])
+ARCHS = {name: hwsim.load_arch(name) for name in ("edgetpu", "systolic-16x16")}
+
+
+def varied(arch: Arch, path: str, value: float) -> Arch:
+    table, _, key = path.rpartition(".")
+    owner = getattr(arch, table) if table else arch
+    owner = replace(owner, **{key: replace(getattr(owner, key), value=value)})
+    return replace(arch, **{table: owner}) if table else owner
+
+
+@pytest.mark.parametrize("path", ["array.rows", "array.cols", "link.bandwidth_mb_per_s", "clock_mhz", "vector.lanes"])
+@pytest.mark.parametrize("name", ARCHS)
+@given(network=network, flow=dataflow, overlap=st.booleans(), low=st.integers(1, 128), more=st.integers(0, 128))
+def test_more_hardware_is_never_slower(path, name, network, flow, overlap, low, more):
+    arch = replace(ARCHS[name], array=replace(ARCHS[name].array, dataflow=flow, overlap=overlap))
+    slow, fast = (hwsim.estimate(network, varied(arch, path, value)) for value in (low, low + more))
+    assert fast.latency_ms <= slow.latency_ms * (1 + 1e-12)
+
+
+@given(network=network, low=st.integers(0, 512), more=st.integers(0, 512))
+def test_bigger_memory_never_moves_more_across_the_chip_boundary(network, low, more):
+    def moved(kib: float) -> int:
+        arch = ARCHS["systolic-16x16"]
+        memory = tuple(replace(m, size_kib=replace(m.size_kib, value=kib)) for m in arch.memory)
+        report = hwsim.estimate(network, replace(arch, memory=memory))
+        return sum(row.bytes.dram for row in report.layers)
+
+    assert moved(low + more) <= moved(low)
+
+
+@pytest.mark.parametrize("name", [*ARCHS, "cortex-m4"])
+@given(network=network)
+def test_cycles_are_at_least_macs_over_peak(name, network):
+    arch = hwsim.load_arch(name)
+    peak = find_engine(arch.engine).peak_macs_per_cycle(arch)
+    for row in hwsim.estimate(network, arch).layers:
+        assert row.cycles * peak >= row.macs * (1 - 1e-12)
+        assert 0 <= row.utilization <= 1
+
+
+@given(network=network, flow=dataflow)
+def test_traffic_is_at_least_compulsory(network, flow):
+    arch = replace(ARCHS["edgetpu"], array=replace(ARCHS["edgetpu"].array, dataflow=flow))
+    table = columns(network.layers)
+    moved, least = traffic(table, network.layers, arch), compulsory(table)
+    for got, bound in zip((moved.weights, moved.input, moved.output), least, strict=True):
+        assert (got >= bound).all()
+
+
+@pytest.mark.parametrize("name", [*ARCHS, "cortex-m4"])
+@given(network=network)
+def test_totals_equal_the_sums_of_the_rows(name, network):
+    report = hwsim.estimate(network, hwsim.load_arch(name))
+    assert report.cycles == sum(row.cycles for row in report.layers)
+    assert report.latency_ms == sum(row.latency_us for row in report.layers) / 1e3
+    assert report.macs == network.macs
+
+
+@given(channels=st.integers(8, 128), size=st.integers(4, 32))
+def test_depthwise_utilization_collapses_on_a_channel_unrolled_array(channels, size):
+    report = hwsim.estimate(from_layers([depthwise(channels, size)]), ARCHS["systolic-16x16"])
+    assert report.layers[1].utilization <= 1 / 16
