@@ -1,0 +1,63 @@
+"""Load a model file: the reader is chosen by suffix, and for .h5 by what the file says it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from refq.errors import LoadError, UnsupportedError
+from refq.graph import Graph
+
+
+def load(path: str | Path, *, input_shape: Sequence[int] | None = None) -> Graph:
+    """Read a model file into a Graph.
+
+    Parameters
+    ----------
+    path : .h5 or .hdf5 (Keras 2 and 3, or written by `refq.save`) or .keras
+    input_shape : sizes without the batch, for a Keras model with one input; needed where the file leaves them open
+
+    Returns
+    -------
+    Graph
+
+    Raises
+    ------
+    LoadError           missing, truncated or of another kind; weights only; values that are not finite
+    UnsupportedError    layers without a converter, all named; Lambda and custom layers are named, never run
+    ShapeError          sizes that do not fit together
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise LoadError(f"{path}: is a directory; give a .h5 or .keras file")
+    if not path.exists():
+        raise LoadError(f"{path}: no such file")
+    suffix = path.suffix.lower()
+    if suffix in (".tflite", ".onnx"):
+        raise UnsupportedError(f"{path}: {suffix} files are not read by this version; give a .h5 or .keras file")
+    if suffix == ".keras":
+        from refq.io.keras import read_keras
+
+        return read_keras(path, input_shape)
+    if suffix not in (".h5", ".hdf5"):
+        raise LoadError(f"{path}: suffix {suffix!r} is not .h5, .hdf5 or .keras")
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        raise LoadError(f"{path}: not an HDF5 file")
+    try:
+        with h5py.File(path, "r") as file:
+            is_native = "refq_format" in file.attrs
+    except OSError as error:
+        raise LoadError(f"{path}: truncated or damaged HDF5 file ({_first_line(error)})") from error
+    if is_native:
+        from refq.io.native import read
+
+        return read(path)
+    from refq.io.keras import read_h5
+
+    return read_h5(path, input_shape)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
