@@ -16,7 +16,7 @@ from types import ModuleType
 import numpy as np
 
 from hwsim.arch.catalog import sources
-from hwsim.arch.spec import Arch, Quantity
+from hwsim.arch.spec import Arch, Frozen, Quantity
 from hwsim.cost.area import area_mm2
 from hwsim.cost.energy import energy
 from hwsim.cost.roofline import bounds
@@ -183,15 +183,13 @@ def _warnings(workload: Workload, arch: Arch, away: np.ndarray, moved: object) -
 
 def _sources(arch: Arch) -> tuple[str, ...]:
     """Distinct sources of the device's numbers, ids replaced by their citations."""
-    import msgspec
-
     known, found = sources(), dict[str, None]()
 
     def walk(value: object) -> None:
         if isinstance(value, Quantity):
             entry = known.get(value.source)
             found[f"{value.source}: {entry}" if entry else value.source] = None
-        elif isinstance(value, msgspec.Struct):
+        elif isinstance(value, Frozen):
             for name in value.__struct_fields__:
                 walk(getattr(value, name))
         elif isinstance(value, tuple):

@@ -112,7 +112,7 @@ def best_mapping(
     """(compute / sustained, fill) cycles of one GEMM on the best part of the array."""
     on_rows, on_cols = {"os": (M, N), "ws": (K, N), "is": (K, M)}[dataflow]
     r, c = _useful(on_rows, rows)[:, None], _useful(on_cols, cols)[None, :]
-    compute, fill = np.broadcast_arrays(*_rtl(*map(np.int64, (M, N, K)), r, c, dataflow, overlap))
+    compute, fill = np.broadcast_arrays(*_rtl(M, N, K, r, c, dataflow, overlap))
     best = np.unravel_index(np.argmin(compute / sustained + fill), compute.shape)
     return float(compute[best]) / sustained, int(fill[best])
 
@@ -141,10 +141,10 @@ def cycles(layers: Layers, arch: Arch) -> Cycles:
     beside = vector is not None and vector.depthwise
     for index, kind in enumerate(layers.kind):
         if kind in ON_ARRAY or (kind == "depthwise" and not beside):
-            gemm = [int(column[index]) for column in (layers.M, layers.N, layers.K)]
-            if min(gemm) < 1:
+            m, n, k = (int(column[index]) for column in (layers.M, layers.N, layers.K))
+            if min(m, n, k) < 1:
                 continue
-            streaming, rest = best_mapping(*gemm, rows, cols, array.dataflow, array.overlap, sustained)
+            streaming, rest = best_mapping(m, n, k, rows, cols, array.dataflow, array.overlap, sustained)
             compute[index] = streaming * int(layers.groups[index])
             fill[index] = rest * int(layers.groups[index])
     if vector is not None:

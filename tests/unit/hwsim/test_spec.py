@@ -66,6 +66,7 @@ def test_a_base_is_overlaid_key_by_key(tmp_path):
     (tmp_path / "parent.toml").write_text(GOOD)
     text = 'base = "parent"\nname = "child"\n[array]\nrows = { value = 4, source = "estimate: test" }\n'
     child = load(tmp_path, text)
+    assert child.array is not None
     assert (child.name, child.array.rows.value, child.array.cols.value) == ("child", 4, 8)
 
 
