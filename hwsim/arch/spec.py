@@ -20,6 +20,9 @@ from hwsim.errors import SpecError
 FREE_TEXT = ("estimate:", "derived:")
 """How a source that is not an id of sources.toml must begin."""
 
+_LARGEST = 1e15
+"""No physical quantity in these units is larger."""
+
 UNITS = ("_mhz", "_kib", "_mb_per_s", "_us", "_pj_per_byte", "_pj", "_mw", "_mm2", "_um2", "_bytes", "_pct", "_nm")
 
 
@@ -27,14 +30,14 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of all tables: unknown keys are refused."""
 
 
-class Quantity(Frozen):
+class Quantity(Frozen, frozen=True):
     """A number and where it comes from."""
 
     value: float
     source: str
 
 
-class Array(Frozen):
+class Array(Frozen, frozen=True):
     """The MAC array: rows x cols, dataflow, whether tiles overlap, and the bit widths it multiplies."""
 
     rows: Quantity
@@ -45,7 +48,7 @@ class Array(Frozen):
     sustained_pct: Quantity | None = None
 
 
-class Vector(Frozen):
+class Vector(Frozen, frozen=True):
     """The unit beside the array: lanes for depthwise, pooling, elementwise work and data movement."""
 
     lanes: Quantity
@@ -53,7 +56,7 @@ class Vector(Frozen):
     depthwise_macs_per_cycle: Quantity | None = None
 
 
-class Memory(Frozen):
+class Memory(Frozen, frozen=True):
     """One on-chip memory."""
 
     name: str
@@ -64,14 +67,14 @@ class Memory(Frozen):
     area_mm2: Quantity | None = None
 
 
-class Link(Frozen):
+class Link(Frozen, frozen=True):
     """What crosses the chip boundary: DRAM, USB or PCIe. It streams the parameters that on-chip memory cannot hold."""
 
     bandwidth_mb_per_s: Quantity
     access_pj_per_byte: Quantity | None = None
 
 
-class Host(Frozen):
+class Host(Frozen, frozen=True):
     """Operations that the device's compiler leaves on the host, and the host's speed."""
 
     ops: tuple[str, ...]
@@ -80,7 +83,7 @@ class Host(Frozen):
     """Whether everything after the first such operation stays on the host too"""
 
 
-class Kernels(Frozen):
+class Kernels(Frozen, frozen=True):
     """Cycles of a software stack on a scalar core."""
 
     convolution_cycles_per_mac: Quantity
@@ -92,21 +95,21 @@ class Kernels(Frozen):
     precisions: tuple[str, ...]
 
 
-class Overhead(Frozen):
+class Overhead(Frozen, frozen=True):
     """What is paid whatever the work: once an inference, once a layer."""
 
     inference_us: Quantity | None = None
     layer_us: Quantity | None = None
 
 
-class Energy(Frozen):
+class Energy(Frozen, frozen=True):
     """Energy basis: one 8x8-bit MAC (scaled with the product of the widths), and power drawn all the time."""
 
     static_mw: Quantity
     mac_pj: Quantity | None = None
 
 
-class Area(Frozen):
+class Area(Frozen, frozen=True):
     """Area basis: one processing element and one requantizer a column, memories by their own entry."""
 
     pe_um2: Quantity
@@ -114,7 +117,7 @@ class Area(Frozen):
     placement_pct: Quantity | None = None
 
 
-class Errors(Frozen):
+class Errors(Frozen, frozen=True):
     """Measured prediction errors of this specification against published silicon."""
 
     basis: str
@@ -122,7 +125,7 @@ class Errors(Frozen):
     energy_pct: Quantity | None = None
 
 
-class Arch(Frozen):
+class Arch(Frozen, frozen=True):
     """One device; the fields are the tables of its TOML file, see specs/README.md."""
 
     name: str
@@ -218,8 +221,8 @@ def _check_quantity(entry: Any, path: str, file: str, sources: Mapping[str, Any]
         if key not in ("value", "source"):
             raise SpecError(f"{file}: {path}.{key} is not a key; {_remedy(key, ('value', 'source'))}")
     value, source = given.get("value"), given.get("source")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise SpecError(f"{file}: {path}.value={value!r} must be a finite number of at least 0; correct it")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
+        raise SpecError(f"{file}: {path}.value={value!r:.40} must be a number from 0 to {_LARGEST:g}; correct it")
     if path.endswith((".rows", ".cols", ".lanes")) and (value < 1 or value != int(value) or value > 65536):
         raise SpecError(f"{file}: {path}.value={value!r} must be a whole number from 1 to 65536; correct it")
     if (path == "clock_mhz" or "bandwidth" in path or path.endswith("operations_per_us")) and value <= 0:

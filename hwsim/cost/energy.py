@@ -28,10 +28,11 @@ def energy(layers: Layers, moved: Traffic, latency_us: Floats, arch: Arch) -> di
     mac_pj = 0.0 if basis.mac_pj is None else basis.mac_pj.value
     link = arch.link.access_pj_per_byte if arch.link is not None else None
     activations = (moved.input + moved.output) * _access_pj(arch, "activations")
-    parts: dict[str, Floats] = {
-        "mac": layers.macs * mac_pj * layers.weight_bits * layers.activation_bits / 64 / PJ_PER_UJ,
+    bits = (layers.weight_bits * layers.activation_bits).astype(np.float64)
+    parts = {
+        "mac": layers.macs * mac_pj * bits / 64 / PJ_PER_UJ,
         "sram": (moved.weights * _access_pj(arch, "weights") + activations) / PJ_PER_UJ,
         "dram": moved.dram * (0.0 if link is None else link.value) / PJ_PER_UJ,
-        "static": np.asarray(latency_us, np.float64) * basis.static_mw.value / 1e3,
+        "static": latency_us * basis.static_mw.value / 1e3,
     }
-    return parts
+    return {name: np.asarray(column, np.float64) for name, column in parts.items()}
