@@ -1,0 +1,99 @@
+"""Conv2DTranspose: the gradient of a convolution with respect to its input, used forward."""
+
+from math import prod
+
+import numpy as np
+
+from refq.errors import ShapeError
+from refq.graph import LoopNest
+from refq.layers.base import Array, MacLayer, Shape, elements
+from refq.layers.registry import layer
+from refq.layers.windows import Padding, Pair, Window, tap
+
+
+@layer("Conv2DTranspose")
+class Conv2DTranspose(MacLayer):
+    """y[n, iy*sy + fy*dy - top, ix*sx + fx*dx - left, o] += x[n,iy,ix,i] * w[o,fy,fx,i], then + b[o]
+
+    x (N, H, W, I), w (O, FY, FX, I), b (O), y (N, OY, OX, O).
+
+    Notes
+    -----
+    Sizes as in Keras, with reach = (F - 1) * d + 1 and full = (H - 1) * s + reach: "same" gives H * s and cuts
+    max(full - H * s, 0) // 2 at the front; "valid" gives H * s + max(reach - s, 0). An `output_padding` p gives
+    full - 2 * (reach // 2) + p for "same" and full + p for "valid". Explicit ((top, bottom), (left, right)) cut full.
+    """
+
+    strides: Pair = (1, 1)
+    padding: Padding = "valid"
+    dilation: Pair = (1, 1)
+    output_padding: Pair | None = None
+
+    def geometry(self, x: Shape, w: Shape) -> tuple[Window, Pair, Pair]:
+        """The window that scatters, the first kept place of the full result, and the output size."""
+        if len(x) != 4 or len(w) != 4 or x[3] != w[3]:
+            raise ShapeError(f"weight shape {w} must be (O, FY, FX, I) with I = {x[-1]} for input shape {x}")
+        first, out = [0, 0], [0, 0]
+        for a in (0, 1):
+            size, stride = x[1 + a], self.strides[a]
+            reach = (w[1 + a] - 1) * self.dilation[a] + 1
+            full = (size - 1) * stride + reach
+            extra = 0 if self.output_padding is None else self.output_padding[a]
+            if self.padding == "same":
+                out[a] = size * stride if self.output_padding is None else full - 2 * (reach // 2) + extra
+                first[a] = max(full - out[a], 0) // 2
+            elif self.padding == "valid":
+                out[a] = full + extra if self.output_padding is not None else size * stride + max(reach - stride, 0)
+            else:
+                before, after = self.padding[a]
+                first[a], out[a] = before, full - before - after + extra
+            if out[a] < 1:
+                raise ShapeError(f"input shape {x} with weight shape {w} leaves an output of {out[a]} on axis {a + 1}")
+        window = Window((w[1], w[2]), self.strides, self.dilation, ((0, 0), (0, 0)), (x[1], x[2]))
+        return window, (first[0], first[1]), (out[0], out[1])
+
+    def infer_shape(self, x: Shape, w: Shape, b: Shape | None = None) -> Shape:
+        return (x[0], *self.geometry(x, w)[2], w[0])
+
+    def _full(self, x: Shape, w: Shape) -> tuple[Window, Pair, Pair, Pair]:
+        window, first, out = self.geometry(x, w)
+        sizes = [
+            max((x[1 + a] - 1) * self.strides[a] + (w[1 + a] - 1) * self.dilation[a] + 1, first[a] + out[a])
+            for a in (0, 1)
+        ]
+        return window, first, out, (sizes[0], sizes[1])
+
+    def product(self, x: Array, w: Array) -> Array:
+        window, (top, left), (height, width), size = self._full(x.shape, w.shape)
+        full = np.zeros((len(x), *size, len(w)), np.result_type(x, w))
+        for fy, fx in np.ndindex(*window.kernel):
+            tap(full, window, fy, fx)[...] += x @ w[:, fy, fx].T
+        return full[:, top : top + height, left : left + width]
+
+    def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
+        window, (top, left), (height, width), size = self._full(x.shape, w.shape)
+        full = np.zeros((len(x), *size, len(w)), dy.dtype)
+        full[:, top : top + height, left : left + width] = dy
+        dx, dw = np.zeros_like(x), np.zeros_like(w)
+        for fy, fx in np.ndindex(*window.kernel):
+            seen = tap(full, window, fy, fx)
+            dx += seen @ w[:, fy, fx]
+            dw[:, fy, fx] = np.tensordot(seen, x, ((0, 1, 2), (0, 1, 2)))
+        return dx, dw
+
+    def nest(self, x: Shape, w: Shape, b: Shape | None = None) -> LoopNest:
+        return LoopNest(
+            kind="mac",
+            N=x[0],
+            K=w[0],
+            C=w[3],
+            OY=x[1],
+            OX=x[2],
+            FY=w[1],
+            FX=w[2],
+            dilation=self.dilation,
+            inputs=(prod(x),),
+            weights=prod(w),
+            biases=elements(b),
+            outputs=prod(self.infer_shape(x, w)),
+        )

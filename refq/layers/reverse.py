@@ -1,0 +1,24 @@
+"""Reverse: the other way round along axes."""
+
+from typing import Any
+
+import numpy as np
+
+from refq.layers.base import Array, MoveLayer, Shape
+from refq.layers.registry import layer
+
+
+@layer("Reverse")
+class Reverse(MoveLayer):
+    """y[..., i, ...] = x[..., size - 1 - i, ...] along `axes`"""
+
+    axes: tuple[int, ...]
+
+    def infer_shape(self, x: Shape) -> Shape:
+        return x
+
+    def move(self, x: Array, fill: Any) -> Array:
+        return np.flip(x, self.axes).copy()
+
+    def grad(self, dy: Array, x: Array) -> tuple[Array | None, ...]:
+        return (np.flip(dy, self.axes),)
