@@ -5,14 +5,15 @@ macs = sum(nest.macs)    weight_bytes = sum over distinct weights of ceil(elemen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hwsim.errors import WorkloadError
 from refq.graph import Graph, LoopNest
 
-__all__ = ["Layer", "LoopNest", "Workload", "from_graph", "from_layers"]
+__all__ = ["Layer", "LoopNest", "Workload", "from_graph", "from_layers", "load_workload"]
 
 BIAS_BYTES = 4
 
@@ -186,3 +187,32 @@ def _peak(graph: Graph, shapes: Any, bits: Any, activations: int) -> int:
         peak = max(peak, sum(size[name] for name in alive))
         alive = {name for name in alive if last[name] > position}
     return peak
+
+
+def load_workload(
+    path: str | Path,
+    *,
+    batch: int = 1,
+    weights: int = 8,
+    activations: int = 8,
+    input_shape: Sequence[int] | None = None,
+    recipe: str | Path | None = None,
+) -> Workload:
+    """Load a model file and take its workload; a recipe gives both widths instead of the two numbers.
+
+    Raises
+    ------
+    WorkloadError    a width outside 1..32, batch below one
+    RefqError        a file or recipe that cannot be read
+    """
+    from refq.io.load import load
+
+    if recipe is not None:
+        from refq.quantizers import find_recipe
+
+        chosen = find_recipe(recipe)
+        weights, activations = chosen.weights.grid.bits, chosen.activations.grid.bits
+    for name, bits in (("weights", weights), ("activations", activations)):
+        if not 1 <= bits <= 32:
+            raise WorkloadError(f"--{name} {bits} is outside 1..32 bits")
+    return from_graph(load(path, input_shape=input_shape), batch, weights, activations)

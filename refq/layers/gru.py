@@ -16,7 +16,8 @@ class GRU(Recurrent):
     """z, r = s(x w' + h u' + b);  g = a(x w' + r * (h u'));  h = z * h + (1 - z) * g
 
     Gates stand in w, u, b in Keras' order z, r, g. `reset_after`: r multiplies h u' + b (b has shape (2, 3H): input and
-    recurrent biases); otherwise r multiplies h before u', and b has shape (3H). Float and fake paths only. Cho et al. 2014.
+    recurrent biases); otherwise r multiplies h before u', and b has shape (3H). Float and fake paths only.
+    Cho et al. 2014.
     """
 
     return_sequences: bool = False

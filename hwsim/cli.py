@@ -1,0 +1,139 @@
+"""The hwsim command. Subcommands import what they need when they run, so that --help stays free of NumPy."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+_SHAPE_HELP = "Sizes of the input without the batch, e.g. 224,224,3; needed where the model leaves them open."
+
+
+class Shape(click.ParamType):
+    """H,W,C as integers of at least 1."""
+
+    name = "H,W,C"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            sizes = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            sizes = ()
+        if not sizes or min(sizes) < 1:
+            self.fail(f"{value!r} is not a list of sizes such as 224,224,3", param, ctx)
+        return sizes
+
+
+def _model_options(function: Any) -> Any:
+    for option in reversed(
+        [
+            click.argument("model"),
+            click.option("--weights", type=int, default=8, show_default=True, help="Bits of weights."),
+            click.option("--activations", type=int, default=8, show_default=True, help="Bits of activations."),
+            click.option("--recipe", help="Quantization recipe (.toml or name) that gives both widths instead."),
+            click.option("--batch", type=int, default=1, show_default=True),
+            click.option("--input-shape", type=Shape(), help=_SHAPE_HELP),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def _workload(
+    model: str, weights: int, activations: int, recipe: str | None, batch: int, input_shape: tuple[int, ...] | None
+) -> Any:
+    from hwsim.workload import load_workload
+
+    return load_workload(
+        model, batch=batch, weights=weights, activations=activations, recipe=recipe, input_shape=input_shape
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="refq")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Cycles, energy and area of quantized networks on named devices."""
+
+
+@cli.command()
+@_model_options
+@click.option("--arch", required=True, help="Name of a device (see `hwsim archs`) or a specification FILE.toml.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option("--layers/--no-layers", default=True, help="Print the layer table.")
+@click.option("--sources", is_flag=True, help="Print where each constant of the device comes from.")
+def estimate(arch: str, form: str, layers: bool, sources: bool, **options: Any) -> None:
+    """Estimate MODEL (.h5 or .keras) on a device."""
+    from hwsim.arch.catalog import load_arch
+    from hwsim.estimate import estimate as compute
+    from hwsim.report import text
+
+    device = load_arch(arch)
+    report = compute(_workload(**options), device)
+    if form == "json":
+        click.echo(text.as_json(report))
+    elif form == "csv":
+        click.echo(text.as_csv(report), nl=False)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        text.print_rich(report, Console(), layers=layers, sources=sources)
+    else:
+        click.echo(text.as_table(report, layers=layers, sources=sources))
+
+
+@cli.command()
+@_model_options
+@click.option("--arch", "names", required=True, multiple=True, help="Give it once for each device.")
+def compare(names: tuple[str, ...], **options: Any) -> None:
+    """Totals of MODEL on several devices side by side."""
+    from hwsim.arch.catalog import load_arch
+    from hwsim.estimate import estimate as compute
+    from hwsim.report import text
+
+    devices = [load_arch(name) for name in names]
+    workload = _workload(**options)
+    click.echo(text.as_comparison([compute(workload, device) for device in devices]))
+
+
+@cli.command()
+def archs() -> None:
+    """List the devices."""
+    from hwsim.arch.catalog import archs as names
+    from hwsim.arch.catalog import load_arch
+
+    for name in names():
+        arch = load_arch(name)
+        click.echo(f"{name:<18} {arch.engine:<10} {', '.join(arch.precisions):<14} {arch.clock_mhz.value:g} MHz")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: 0 done, 2 usage or unreadable input (one line on stderr), 1 failure."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    try:
+        code = cli.main(args=[a for a in given if a != "--debug"], prog_name="hwsim", standalone_mode=False)
+        sys.stdout.flush()
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(f"hwsim: {' '.join(str(error).split()) or type(error).__name__}", err=True)
+        from hwsim.errors import HwsimError
+
+        is_ours = isinstance(error, HwsimError) or any(c.__name__ == "RefqError" for c in type(error).__mro__)
+        sys.exit(2 if is_ours else 1)
+    sys.exit(code if isinstance(code, int) else 0)

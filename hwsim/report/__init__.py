@@ -1,0 +1,1 @@
+"""Reports: the values, and their forms as text."""
