@@ -218,6 +218,26 @@ class Network:
         """Dropout."""
         return self._add("Dropout", [x], x.shape, {"rate": rate, "seed": None, "noise_shape": None}, name)
 
+    def ordered(self) -> list[dict[str, Any]]:
+        """Layers as Keras lists them, which its loader relies on: by distance from the output, farthest first; equal
+        distances in the order in which a walk back from the outputs meets them."""
+        sources = {
+            layer["name"]: [s["config"]["keras_history"][0] for s in _flat(layer["inbound_nodes"])]
+            for layer in self.layers
+        }
+        depth: dict[str, int] = dict.fromkeys(sources, 0)
+        for layer in reversed(self.layers):  # creation order is a topological order
+            for source in sources[layer["name"]]:
+                depth[source] = max(depth[source], depth[layer["name"]] + 1)
+        met: dict[str, int] = {}
+        stack = [symbol.layer for symbol in reversed(self.outputs)]
+        while stack:
+            name = stack.pop()
+            if name not in met:
+                met[name] = len(met)
+                stack += reversed(sources[name])
+        return sorted(self.layers, key=lambda layer: (-depth[layer["name"]], met[layer["name"]]))
+
     def config(self) -> dict[str, Any]:
         """The model configuration as Keras writes it."""
         return {
@@ -225,7 +245,7 @@ class Network:
             "config": {
                 "name": self.name,
                 "trainable": True,
-                "layers": self.layers,
+                "layers": self.ordered(),
                 "input_layers": _histories(self.inputs),
                 "output_layers": _histories(self.outputs),
             },
@@ -249,7 +269,7 @@ class Network:
             root = file.create_group("model_weights")
             root.attrs["backend"] = "tensorflow"
             root.attrs["keras_version"] = KERAS_VERSION
-            root.attrs["layer_names"] = np.array([layer["name"].encode() for layer in self.layers])
+            root.attrs["layer_names"] = np.array([layer["name"].encode() for layer in self.ordered()])
             for layer, variables in self.weights.items():
                 group = root.create_group(layer)
                 paths = [f"{layer}/{variable}" for variable, _ in variables]
@@ -265,6 +285,14 @@ class Network:
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
+
+
+def _flat(value: Any) -> list[dict[str, Any]]:
+    """The tensors among the arguments of the inbound nodes."""
+    if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+        return [value]
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [tensor for item in items for tensor in _flat(item)]
 
 
 def _histories(symbols: list[Symbol]) -> list[Any]:

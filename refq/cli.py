@@ -1,0 +1,136 @@
+"""The refq command: a thin shell over the functions of the package."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="refq")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Neural networks on three execution paths: float, fake-quant and bit-exact integer."""
+
+
+def _shape(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise click.UsageError(f"--input-shape {text!r} is not a list of sizes such as 224,224,3") from None
+
+
+def _array(place: str) -> Any:
+    """An array from FILE.npy, or FILE.npz with a key after a colon (the only array if left out)."""
+    import numpy as np
+
+    from refq.errors import LoadError
+
+    path, _, key = place.partition(":")
+    try:
+        data = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise LoadError(f"{path}: no .npy or .npz file of numbers: {str(error).partition(chr(10))[0]}") from error
+    if isinstance(data, np.ndarray):
+        return data
+    names = data.files
+    if not key and len(names) != 1:
+        raise LoadError(f"{path}: holds {', '.join(names)}; choose one with {path}:NAME")
+    if key and key not in names:
+        raise LoadError(f"{path}: has no array {key!r}; it holds {', '.join(names)}")
+    return data[key or names[0]]
+
+
+@cli.command()
+@click.argument("model")
+@click.option("--input-shape", help="Sizes without the batch, where the model leaves them open.")
+def info(model: str, input_shape: str | None) -> None:
+    """Print the graph of MODEL."""
+    from refq.io.load import load
+
+    click.echo(str(load(model, input_shape=_shape(input_shape))))
+
+
+@cli.command()
+@click.argument("model")
+@click.option("--calibration", required=True, help="FILE.npy or FILE.npz[:NAME], samples along the first axis.")
+@click.option("--recipe", default="int8", show_default=True, help="Name, or a .toml file.")
+@click.option("--samples", type=int, help="Use only the first N samples.")
+@click.option("-o", "--output", required=True, help="The .h5 file to write.")
+def quantize(model: str, calibration: str, recipe: str, samples: int | None, output: str) -> None:
+    """Quantize MODEL and write it."""
+    from refq.io.load import load
+    from refq.io.native import save
+    from refq.quantization import quantize as compute
+
+    graph = compute(load(model), _as_real(_array(calibration)[:samples]), recipe)
+    save(graph, output)
+    click.echo(f"{output}: {len(graph.nodes)} nodes, recipe {recipe}")
+
+
+def _as_real(x: Any) -> Any:
+    return x.astype("float32") if x.dtype.kind in "iub" else x
+
+
+@cli.command()
+@click.argument("model")
+@click.argument("data")
+@click.option("--path", "kind", type=click.Choice(["float", "fake", "integer"]), default="float", show_default=True)
+@click.option("--arithmetic", default="litert", show_default=True, help="Integer arithmetic profile.")
+@click.option("-o", "--output", required=True, help="The .npy file to write.")
+def run(model: str, data: str, kind: str, arithmetic: str, output: str) -> None:
+    """Run MODEL on DATA (FILE.npy or FILE.npz[:NAME]); integer data on the integer path are codes."""
+    import numpy as np
+
+    from refq.execute import run as compute
+    from refq.io.load import load
+
+    x = _array(data)
+    y = compute(load(model), x if kind == "integer" else _as_real(x), kind, arithmetic)  # type: ignore[arg-type]
+    if isinstance(y, tuple):
+        raise click.UsageError(f"{model} has {len(y)} outputs; use refq.run from Python")
+    target = Path(output)
+    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".npy", delete=False) as file:
+        np.save(file, y)
+    Path(file.name).replace(target)
+    click.echo(f"{output}: {y.dtype}{list(y.shape)}")
+
+
+@cli.command()
+@click.argument("model")
+@click.argument("data")
+@click.option("--arithmetic", default="litert", show_default=True)
+def compare(model: str, data: str, arithmetic: str) -> None:
+    """Per node of a quantized MODEL: SQNR, and the difference of fake and integer codes."""
+    from refq.comparison import compare as compute
+    from refq.io.load import load
+
+    click.echo(str(compute(load(model), _as_real(_array(data)), arithmetic=arithmetic)))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: 0 done, 2 usage or unreadable input (one line on stderr), 1 failure."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = cli.main(args=[a for a in given if a != "--debug"], prog_name="refq", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(1)
+    except Exception as error:
+        if "--debug" in given:
+            raise
+        from refq.errors import RefqError
+
+        click.echo(f"refq: {' '.join(str(error).split()) or type(error).__name__}", err=True)
+        sys.exit(2 if isinstance(error, RefqError) else 1)
+    sys.exit(code if isinstance(code, int) else 0)

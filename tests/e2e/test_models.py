@@ -1,0 +1,82 @@
+"""The shipped models and their builders."""
+
+import hashlib
+import tomllib
+from pathlib import Path
+
+import h5py
+import pytest
+
+import refq
+from models import builders
+from models.__main__ import SHIPPED, count
+
+HERE = Path(__file__).resolve().parents[2] / "models"
+MANIFEST = tomllib.loads((HERE / "manifest.toml").read_text())
+
+# Published or, for VGG-16 and ResNet-18, the sum over layers of k * k * in * out * height * width.
+MACS = {
+    "resnet8": 12_501_632,
+    "ds_cnn": 2_656_768,
+    "mobilenet_v1_025_96": 7_489_664,
+    "autoencoder": 264_192,
+    "mobilenet_v1": 568_740_352,
+    "mobilenet_v2": 300_774_272,
+}
+KERAS_PARAMS = {
+    "mobilenet_v1": 4_253_864,
+    "mobilenet_v2": 3_538_984,
+    "resnet50": 25_636_712,
+    "vgg16": 138_357_544,
+}
+
+
+@pytest.mark.parametrize("name", MACS)
+def test_macs_equal_the_published_counts(name):
+    assert count(HERE / f"{name}.h5")[0] == MACS[name]
+
+
+@pytest.mark.parametrize("name", KERAS_PARAMS)
+def test_parameters_equal_those_of_keras_applications(name):
+    assert count(HERE / f"{name}.h5")[1] == KERAS_PARAMS[name]
+
+
+def test_resnet50_macs_follow_from_its_table():
+    total = 112 * 112 * 7 * 7 * 3 * 64 + 2048 * 1000
+    inputs = 64
+    for stage, (blocks, size) in enumerate(zip((3, 4, 6, 3), (56, 28, 14, 7), strict=True)):
+        width = 64 << stage
+        for _ in range(blocks):
+            total += size * size * (inputs * width + 9 * width * width + width * 4 * width)
+            if inputs != 4 * width:
+                total += size * size * inputs * 4 * width
+            inputs = 4 * width
+    assert count(HERE / "resnet50.h5")[0] == total
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_manifest_describes_the_file(name):
+    path, entry = HERE / f"{name}.h5", MANIFEST[name]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
+    assert count(path) == (entry["macs"], entry["params"])
+    assert path.stat().st_size <= 1 << 20
+
+
+def test_a_builder_writes_equal_bytes_for_equal_arguments(tmp_path):
+    for name in ("one.h5", "two.h5"):
+        builders()["resnet8"]().save(tmp_path / name, seed=3)
+    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
+
+
+def test_shape_only_files_store_no_weights_and_refuse_to_run():
+    with h5py.File(HERE / "resnet50.h5") as file:
+        sizes: list[int] = []
+        file["model_weights"].visititems(
+            lambda name, item: sizes.append(item.id.get_storage_size()) if isinstance(item, h5py.Dataset) else None
+        )
+    assert sizes
+    assert not any(sizes)
+    graph = refq.load(HERE / "resnet50.h5")
+    assert graph.shape_only == set(graph.constants)
+    with pytest.raises(ValueError, match="holds shapes only"):
+        refq.run(graph, [[0.0]])
