@@ -5,6 +5,8 @@ Each class derives from `RefqError` and from the builtin a caller would catch wi
 where it stands, and the remedy.
 """
 
+from typing import Any
+
 
 class RefqError(Exception):
     """Base of all errors raised by refq."""
@@ -36,3 +38,22 @@ class AccumulatorOverflowError(RefqError, OverflowError):
 
 class CalibrationError(RefqError, ValueError):
     """Calibration data that is empty, of the wrong shape, or not finite."""
+
+
+class blame:
+    """Context: put a node's operation and name in front of any refq error raised inside.
+
+    Parameters
+    ----------
+    node : anything with `op` and `name`
+    """
+
+    def __init__(self, node: Any) -> None:
+        self.node = node
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if isinstance(error, RefqError) and f"{self.node.name!r}" not in str(error):
+            raise type(error)(f"{self.node.op} {self.node.name!r}: {error}") from error

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from refq.errors import GraphError, RangeError, RefqError, ShapeError, UnsupportedError
+from refq.errors import GraphError, RangeError, ShapeError, UnsupportedError, blame
 from refq.graph import Graph, Node, QParams
 from refq.layers import layer_class, layer_for
 from refq.numerics import Arithmetic, find_arithmetic, round_real
@@ -83,20 +83,6 @@ def infer_shapes(graph: Graph, batch: int = 1) -> dict[str, tuple[int, ...]]:
         shapes.update(zip(node.outputs, many, strict=True))
     del shapes[""]
     return shapes
-
-
-class blame:
-    """Context: put the node's operation and name in front of any refq error raised inside."""
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if isinstance(error, RefqError) and f"{self.node.name!r}" not in str(error):
-            raise type(error)(f"{self.node.op} {self.node.name!r}: {error}") from error
 
 
 def node_function(graph: Graph, path: Path, arithmetic: Arithmetic) -> Step:

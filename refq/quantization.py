@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refq.calibrate import calibrate
-from refq.errors import GraphError
-from refq.execute import blame
+from refq.errors import GraphError, blame
 from refq.graph import Graph, Node, QParams
 from refq.layers import FixedGrid, MacLayer, layer_class, layer_for
 from refq.quantizers import PerChannel, PerTensor, Recipe, find_recipe

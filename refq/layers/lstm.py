@@ -16,12 +16,14 @@ from refq.layers.relu import Relu
 from refq.layers.sigmoid import Sigmoid
 from refq.layers.tanh import Tanh
 
+_hard_sigmoid: Any = HardSigmoid
+
 GATES: dict[str, TableLayer] = {
     "tanh": Tanh(),
     "sigmoid": Sigmoid(),
     "relu": Relu(),
     "hard_sigmoid": HardSigmoid(),
-    "hard_sigmoid_2": HardSigmoid(slope=0.2),
+    "hard_sigmoid_2": _hard_sigmoid(slope=0.2),
 }
 """Functions a gate may apply; hard_sigmoid_2 is that of Keras 2."""
 

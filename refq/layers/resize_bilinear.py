@@ -61,7 +61,8 @@ class ResizeBilinear(Resize):
         for rows, row_weight in ((top, 1 - v), (bottom, v)):
             for columns, column_weight in ((left, 1 - u), (right, u)):
                 share = dy * row_weight[:, None, None] * column_weight[:, None]
-                np.add.at(dx, (slice(None), rows[:, None], columns[None, :]), share)
+                place: Any = (slice(None), rows[:, None], columns[None, :])
+                np.add.at(dx, place, share)
         return (dx,)
 
     def _fixed_places(self, before: int, after: int) -> tuple[Array, Array, Array]:

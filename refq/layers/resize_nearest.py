@@ -68,5 +68,6 @@ class ResizeNearest(Resize):
     def grad(self, dy: Array, x: Array) -> tuple[Array | None, ...]:
         dx = np.zeros_like(x)
         rows, columns = self._index(x.shape)
-        np.add.at(dx, (slice(None), rows, columns), dy)
+        place: Any = (slice(None), rows, columns)
+        np.add.at(dx, place, dy)
         return (dx,)

@@ -16,6 +16,7 @@ from refq.numerics.fixed_point import saturating_rounding_doubling_high_multiply
 
 _INPUT_INTEGER_BITS = 5
 _SUM_INTEGER_BITS = 12
+_GRID = FixedGrid(0.0, 1.0)
 
 
 def integer_softmax(codes: Array, multiplier: int, left_shift: int, diff_min: int, bits: int = 8) -> Array:
@@ -62,7 +63,7 @@ class Softmax(Layer):
     Integer path: see `integer_softmax`; 8-bit codes.
     """
 
-    output_grid = FixedGrid(0.0, 1.0)
+    output_grid = _GRID
 
     axis: int = -1
 
@@ -78,7 +79,7 @@ class Softmax(Layer):
         return (y * (dy - (dy * y).sum(axis=self.axis, keepdims=True)),)
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
-        if grids[0].bits != 8 or out != self.output_grid.qparams(8, True):
+        if grids[0].bits != 8 or out != _GRID.qparams(8, True):
             raise UnsupportedError("integer softmax takes 8-bit codes and gives int8 codes of scale 1/256")
         last = np.moveaxis(codes[0], self.axis, -1)
         return np.moveaxis(integer_softmax(last, *softmax_parameters(float(grids[0].scale))), -1, self.axis)

@@ -72,7 +72,7 @@ class H5Store:
         found: dict[str, Store] = {}
         for config in configs:
             name = config["config"]["name"] if "name" in config.get("config", {}) else config.get("name", "")
-            group = self._group if self._path else self._root.get(name)
+            group: Any = self._group if self._path else self._root.get(name)
             found[name] = H5Store(self._root, group, (*self._path, name))
         return found
 
@@ -82,10 +82,11 @@ class H5Store:
         names = [_text(name) for name in self._group.attrs.get("weight_names", ())]
         if len(self._path) > 1:  # inside a nested model, whose group lists all variables of all its layers
             names = [name for name in names if self._path[-1] in name.split("/")[:-1]]
-        missing = [name for name in names if name not in self._group]
+        group: Any = self._group
+        missing = [name for name in names if name not in group]
         if missing:
             raise LoadError(f"layer {'/'.join(self._path)!r} lists the weight {missing[0]!r}, which the file lacks")
-        return [read_dataset(self._group[name], f"{'/'.join(self._path)}: {name}") for name in names]
+        return [read_dataset(group[name], f"{'/'.join(self._path)}: {name}") for name in names]
 
 
 _PARTS = ("cell", "forward_layer", "backward_layer", "layer", "query_dense", "key_dense", "value_dense", "output_dense")

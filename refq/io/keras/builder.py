@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refq.errors import LoadError, ShapeError
-from refq.execute import blame
+from refq.errors import LoadError, ShapeError, blame
 from refq.graph import Graph, Node, TensorSpec
 from refq.io.keras.archive import Weight
 from refq.layers import layer_for

@@ -222,10 +222,11 @@ class _Reader:
             raise LoadError(
                 f"input {name!r} leaves sizes open: {sizes}; give them with input_shape=H,W,C (--input-shape H,W,C)"
             )
+        known: list[Any] = sizes
         dtype = config.get("dtype", "float32")
         dtype = dtype if isinstance(dtype, str) and dtype.startswith("int") else "float32"
         batch = shape[0] if shape is not None and shape[0] else 1
-        return self.builder.input(name, (int(batch), *map(int, sizes)), dtype)
+        return self.builder.input(name, (int(batch), *map(int, known)), dtype)
 
 
 def _unwrap(tensors: list[Tensor]) -> Any:
