@@ -122,9 +122,9 @@ class ArchiveStore:
         return [] if self._group is None else self._collect(self._group)
 
     def _collect(self, group: Any) -> list[Weight]:
-        own = group.get("vars")
-        names = sorted((name for name in own if name.isdigit()), key=int) if own is not None else []
-        found = [read_dataset(own[name], f"{self._path}: {name}") for name in names]
+        own: Any = group.get("vars")
+        names: list[str] = [] if own is None else sorted((name for name in own if name.isdigit()), key=int)
+        found = [read_dataset(group["vars"][name], f"{self._path}: {name}") for name in names]
         for part in _PARTS:
             if part in group:
                 found += self._collect(group[part])
