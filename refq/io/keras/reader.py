@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from refq.graph import Graph
 from refq.io.keras.archive import ArchiveStore, H5Store, Store
 from refq.io.keras.builder import Builder, Call, Tensor
 from refq.io.keras.converters import converter
-from refq.io.keras.topology import Ref, functional_calls, history, layer_name
+from refq.io.keras.topology import LayerCall, Ref, functional_calls, history, layer_name
 
 _MODELS = ("Sequential", "Functional", "Model")
 _SILENT = ("InputLayer",)
@@ -160,7 +161,7 @@ class _Reader:
         values: dict[Ref, Tensor] = {}
         for position, ref in enumerate(history(config["input_layers"])):
             values[ref] = self._input(entries[ref.layer]["config"], ref.layer) if given is None else given[position]
-        waiting = functional_calls(config)
+        waiting = _counted(config, entries)
         while waiting:
             later = []
             for call in waiting:
@@ -227,6 +228,20 @@ class _Reader:
         dtype = dtype if isinstance(dtype, str) and dtype.startswith("int") else "float32"
         batch = shape[0] if shape is not None and shape[0] else 1
         return self.builder.input(name, (int(batch), *map(int, known)), dtype)
+
+
+def _counted(config: dict[str, Any], entries: dict[str, dict[str, Any]]) -> list[LayerCall]:
+    """The calls, numbered as the histories number them.
+
+    Keras 2 counts the building of a nested model as its call 0 and leaves it out of the file, so that histories of its
+    calls start at 1.
+    """
+    calls = functional_calls(config)
+    asked: dict[str, set[int]] = {}
+    for ref in [*_refs([[call.args, call.kwargs] for call in calls]), *history(config["output_layers"])]:
+        asked.setdefault(ref.layer, set()).add(ref.node)
+    shifted = {name for name, nodes in asked.items() if entries[name]["class_name"] in _MODELS and 0 not in nodes}
+    return [replace(call, node=call.node + 1) if call.layer in shifted else call for call in calls]
 
 
 def _unwrap(tensors: list[Tensor]) -> Any:
