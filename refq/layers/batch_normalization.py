@@ -12,6 +12,9 @@ from refq.layers.base import Array, Layer, Shape
 from refq.layers.registry import layer
 from refq.numerics import Arithmetic, round_real
 
+_FINE = 1 << 12
+"""Offsets have this many steps to one step of the scaled input, so that their rounding does not show in the output."""
+
 
 @layer("BatchNormalization")
 class BatchNormalization(Layer):
@@ -21,9 +24,9 @@ class BatchNormalization(Layer):
 
     Notes
     -----
-    One that cannot be folded computes in integers as a depthwise 1x1 convolution would: with a = gamma / sqrt(variance
-    + epsilon), the code minus zero point takes the sign of a, gets an int32 offset at scale s_x * |a|, and is
-    requantized by s_x * |a| / s_y. Multipliers and offsets are prepared from the four real vectors.
+    One that cannot be folded computes in integers as a depthwise 1x1 convolution would. With a = gamma /
+    sqrt(variance + epsilon): (x_q - z_x) * sign(a) * 2**12, plus an int32 offset at scale s_x * |a| / 2**12,
+    requantized by that scale over s_y. Multipliers and offsets are prepared from the four real vectors.
     """
 
     operands = ("x", "gamma", "beta", "mean", "variance")
@@ -66,7 +69,7 @@ class BatchNormalization(Layer):
         grid = grids[0]
         factor = gamma / np.sqrt(variance + self.epsilon)
         # A vanishing factor still needs a scale for its offset: steps of 2**-16 of the output's.
-        scale = np.maximum(float(grid.scale) * np.abs(factor), float(out.scale) * 2.0**-16)
+        scale = np.maximum(float(grid.scale) * np.abs(factor) / _FINE, float(out.scale) * 2.0**-16)
         steps = np.rint(np.divide(float(grid.scale) * np.abs(factor), scale)).astype(np.int64)
         offset = np.clip(round_real((beta - mean * factor) / scale), -(1 << 31), (1 << 31) - 1).astype(np.int64)
         sign = self._along(np.sign(factor).astype(np.int64) * steps, x_q.ndim)

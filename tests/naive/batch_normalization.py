@@ -28,7 +28,7 @@ def naive_integer(layer, codes, grids, out):
     for place in np.ndindex(x.shape):
         c = place[layer.axis]
         a = float(gamma[c]) / sqrt(float(variance[c]) + layer.epsilon)
-        offset = (float(beta[c]) - float(mean[c]) * a) / (s_x * abs(a))
-        acc = (x[place] - int(grids[0].zero_point)) * (1 if a > 0 else -1) + round(offset)
-        y[place] = double(acc, s_x * abs(a) / s_y) + int(out.zero_point)
+        offset = (float(beta[c]) - float(mean[c]) * a) * 2**12 / (s_x * abs(a))
+        acc = (x[place] - int(grids[0].zero_point)) * (2**12 if a > 0 else -(2**12)) + round(offset)
+        y[place] = double(acc, s_x * abs(a) / 2**12 / s_y) + int(out.zero_point)
     return y
