@@ -133,26 +133,35 @@ def as_comparison(reports: list[Report]) -> str:
     return "\n".join([reports[0].model, *align(rows, left=1)])
 
 
-def print_rich(report: Report, console: Any, *, layers: bool, sources: bool) -> None:
-    """The same content with colour and rules, for a terminal."""
-    from rich.table import Table
+def fitted(rows: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+    """The table without its least important columns, as many as have to go for `width` characters a line."""
+    for name in ("off-chip", "op", "util", "macs", "uJ"):
+        if max(map(len, align(rows))) <= width:
+            break
+        drop = rows[0].index(name)
+        rows = [(*row[:drop], *row[drop + 1 :]) for row in rows]
+    return rows
 
-    console.print(f"[bold]{report.model}[/] on [bold]{report.arch}[/], batch {report.batch}, {_precision(report)}")
+
+def print_rich(report: Report, console: Any, *, layers: bool, sources: bool) -> None:
+    """The same content with colour, fitted to the terminal's width."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console.print(Text(f"{report.model} on {report.arch}, batch {report.batch}, {_precision(report)}", "bold"))
     totals = Table.grid(padding=(0, 2))
     for label, value in summary(report):
-        totals.add_row(f"[dim]{label}[/]", value)
-    console.print(totals)
+        totals.add_row(Text(label, "dim"), Text(value))
     for text in report.warnings:
-        console.print(f"[yellow]warning[/] {text}")
+        totals.add_row(Text("warning", "yellow"), Text(text))
+    console.print(totals)
     if layers:
-        header, *body = layer_rows(report)
-        table = Table(box=None, header_style="bold")
-        for i, name in enumerate(header):
-            table.add_column(name, justify="left" if i < 2 else "right", no_wrap=True)
-        for row in body:
-            table.add_row(*row)
-        console.print(table)
+        rows = fitted(layer_rows(report), console.width)
+        header, *body = align(rows, left=1 + ("op" in rows[0]))
+        console.print(Text(header, "bold"), soft_wrap=True)
+        for line in body:
+            console.print(Text(line), soft_wrap=True)
     if sources:
         console.print("Sources of the device's numbers:")
         for text in report.sources:
-            console.print(f"  - {text}", markup=False)
+            console.print(Text(f"  - {text}"))
