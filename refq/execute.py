@@ -102,11 +102,16 @@ def node_function(graph: Graph, path: Path, arithmetic: Arithmetic) -> Step:
         )
 
     def integer(node: Node, inputs: list[Any]) -> tuple[Array, ...]:
-        out = grid[node.output]
-        assert out is not None  # checked before the run
+        outs = tuple(grid[name] for name in node.outputs)
         grids = [grid[name] if name else None for name in node.inputs]
-        y = layer_for(node).integer(inputs, grids, out, arithmetic)
-        return (np.clip(y, *code_limits(node, out)).astype(out.dtype),)
+        bits = next((g.bits for g in grids if g is not None), 8)
+        layer = layer_for(node)
+        compute = arithmetic.rule(node.op, bits) or type(layer).integer
+        y = compute(layer, inputs, grids, outs[0] if len(outs) == 1 else outs, arithmetic)
+        return tuple(
+            y if out is None else np.clip(y, *code_limits(node, out)).astype(out.dtype)
+            for y, out in zip(y if isinstance(y, tuple) else (y,), outs, strict=True)
+        )
 
     return {"float": real, "fake": fake, "integer": integer}[path]
 
@@ -169,9 +174,9 @@ def _check_runnable(graph: Graph, path: Path) -> None:
         missing = [f"{node.op} {node.name!r}" for node in graph.nodes if not layer_class(node.op).has_integer]
         if missing:
             raise UnsupportedError(f"no integer path for {', '.join(missing)}; use path 'fake' or 'float'")
-        bare = [spec.name for spec in graph.activations() if spec.qparams is None]
+        bare = [spec.name for spec in graph.activations() if spec.qparams is None and "float" in spec.dtype]
         if bare:
-            raise GraphError(f"path 'integer' needs a grid on every activation; {', '.join(bare)} have none")
+            raise GraphError(f"path 'integer' needs a grid on every real activation; {', '.join(bare)} have none")
 
 
 def _inputs(graph: Graph, x: Any) -> dict[str, Array]:

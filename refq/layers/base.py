@@ -77,8 +77,20 @@ class Layer:
         """Gradient with respect to every input, None where there is none (indices, absent inputs)."""
         raise NotImplementedError
 
-    def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: QParams, arithmetic: Arithmetic) -> Array:
-        """Codes of the output as wide integers, zero point added, not yet clamped; the executor clamps and casts."""
+    def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Any:
+        """Codes of the output as wide integers, zero point added, not yet clamped; the executor clamps and casts.
+
+        Parameters
+        ----------
+        codes : one an operand; None where absent
+        grids : their QParams; None for absent operands, indices, and reals a layer prepares into integers itself
+        out : QParams of the output, None if it holds plain integers (indices); a tuple of these for several outputs
+        arithmetic : the profile
+
+        Returns
+        -------
+        one array, or a tuple for several outputs
+        """
         raise UnsupportedError(f"{self.op} has no integer path; run it on path 'float' or 'fake'")
 
     def nest(self, *shapes: Any) -> LoopNest:
@@ -90,8 +102,7 @@ def rescale(codes: Array, grid: QParams, out: QParams, requantizer: Requantizer)
     """Codes of one grid as codes of another, not clamped; unchanged where the grids are equal."""
     if grid == out:
         return codes.astype(np.int64)
-    real = grid.scale.astype(np.float64) / out.scale.astype(np.float64)
-    return requantizer(codes.astype(np.int64) - grid.zero_point, real) + out.zero_point
+    return requantizer.rescale(codes.astype(np.int64) - grid.zero_point, grid.scale, over=out.scale) + out.zero_point
 
 
 class MacLayer(Layer):
@@ -150,8 +161,8 @@ class MacLayer(Layer):
         x_grid, w_grid = grids[0], grids[1]
         acc = self.accumulate(x_q, w_q, b_q, x_grid.zero_point, w_grid.zero_point)
         acc = arithmetic.accumulator_for(x_grid.bits).fit(acc)
-        real = x_grid.scale.astype(np.float64) * w_grid.scale.astype(np.float64) / out.scale.astype(np.float64)
-        return arithmetic.requantizer(self.op, x_grid.bits)(acc, real) + out.zero_point
+        requantizer = arithmetic.requantizer(self.op, x_grid.bits)
+        return requantizer.rescale(acc, x_grid.scale, w_grid.scale, over=out.scale) + out.zero_point
 
 
 class MoveLayer(Layer):
@@ -218,6 +229,20 @@ class TableLayer(Layer):
     def nest(self, *shapes: Any) -> LoopNest:
         size = prod(shapes[0])
         return LoopNest(kind="lookup", inputs=(size,), outputs=size, operations=size)
+
+
+class ExplicitLayer(Layer):
+    """An operation on arrays of stated types, the same on every path: y = forward(x).
+
+    What ONNX computes between integers it names itself (QuantizeLinear, MatMulInteger, Cast ...): tensors have the
+    file's types and no grid, and nothing is derived.
+    """
+
+    def grad(self, dy: Array, *arrays: Any) -> tuple[Array | None, ...]:
+        raise UnsupportedError(f"{self.op} computes on integers and has no gradient")
+
+    def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Any:
+        return self.forward(*codes)
 
 
 def unbroadcast(dy: Array, shape: Shape) -> Array:

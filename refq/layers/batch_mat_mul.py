@@ -59,8 +59,8 @@ class BatchMatMul(Layer):
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
         a, b = (q.astype(np.int64) - grid.zero_point for q, grid in zip(codes, grids, strict=True))
         acc = arithmetic.accumulator_for(grids[0].bits).fit(exact_matmul(*self._turned(a, b)))
-        real = np.float64(np.float32(grids[0].scale * grids[1].scale)) / np.float64(out.scale)
-        return arithmetic.requantizer(self.op, grids[0].bits)(acc, real) + out.zero_point
+        requantizer = arithmetic.requantizer(self.op, grids[0].bits)
+        return requantizer.rescale(acc, grids[0].scale, grids[1].scale, over=out.scale) + out.zero_point
 
     def nest(self, a: Shape, b: Shape) -> LoopNest:
         lead, m, k, n = self._sizes(a, b)

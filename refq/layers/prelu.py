@@ -36,8 +36,8 @@ class Prelu(Layer):
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
         x, alpha = (q.astype(np.int64) - grid.zero_point for q, grid in zip(codes, grids, strict=True))
         requantize = arithmetic.requantizer(self.op, grids[0].bits)
-        above = requantize(np.maximum(x, 0), np.float64(grids[0].scale / out.scale))
-        below = requantize(np.minimum(x, 0) * alpha, np.float64(grids[0].scale * grids[1].scale / out.scale))
+        above = requantize.rescale(np.maximum(x, 0), grids[0].scale, over=out.scale)
+        below = requantize.rescale(np.minimum(x, 0) * alpha, grids[0].scale, grids[1].scale, over=out.scale)
         return np.where(x >= 0, above, below) + out.zero_point
 
     def nest(self, x: Shape, alpha: Shape) -> LoopNest:

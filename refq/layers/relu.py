@@ -45,10 +45,10 @@ class Relu(TableLayer):
         grid = grids[0]
         requantize = arithmetic.requantizer(self.op, grid.bits)
         steps = codes[0].astype(np.int64) - grid.zero_point
-        y = requantize(np.maximum(steps, 0), np.float64(grid.scale / out.scale))
+        y = requantize.rescale(np.maximum(steps, 0), grid.scale, over=out.scale)
         if self.negative_slope:
-            leak = np.float64(grid.scale * np.float32(self.negative_slope) / out.scale)
-            y = np.where(steps >= 0, y, requantize(np.minimum(steps, 0), leak))
+            leaked = requantize.rescale(np.minimum(steps, 0), grid.scale, self.negative_slope, over=out.scale)
+            y = np.where(steps >= 0, y, leaked)
         if self.max_value is not None:
             limit = int(np.float64(self.max_value) / np.float64(out.scale) + 0.5)
             y = np.minimum(y, limit)

@@ -1,17 +1,21 @@
 """What an integer is here: rounding, fixed-point multipliers, requantizers, accumulators, arithmetic profiles."""
 
 from refq.numerics.accumulator import Accumulator
-from refq.numerics.arithmetic import ANY, LITERT, PROFILES, Arithmetic, find_arithmetic
+from refq.numerics.arithmetic import ANY, Arithmetic, IntegerRule
 from refq.numerics.fixed_point import (
     quantize_multiplier,
     rounding_divide_by_power_of_two,
     saturating_rounding_doubling_high_multiply,
 )
 from refq.numerics.matmul import exact_matmul, exact_type, magnitude
+from refq.numerics.profiles import LITERT, PROFILES, find_arithmetic
 from refq.numerics.requantize import (
     Requantizer,
     double,
+    float32_factor,
     float32_half_even,
+    float32_product,
+    float64_factor,
     int64,
     pow2,
     single,
@@ -26,13 +30,17 @@ __all__ = [
     "ROUNDING_MODES",
     "Accumulator",
     "Arithmetic",
+    "IntegerRule",
     "Requantizer",
     "RoundingMode",
     "double",
     "exact_matmul",
     "exact_type",
     "find_arithmetic",
+    "float32_factor",
     "float32_half_even",
+    "float32_product",
+    "float64_factor",
     "int64",
     "magnitude",
     "pow2",

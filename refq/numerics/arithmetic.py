@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from refq.errors import RangeError
 from refq.numerics.accumulator import Accumulator
-from refq.numerics.requantize import Requantizer, double, int64, single_away
+from refq.numerics.requantize import Requantizer
 from refq.numerics.rounding import RoundingMode
 
 ANY = "*"
 Key = str | tuple[str, int]
+IntegerRule = Callable[..., Any]
+"""(layer, codes, grids, out, arithmetic) -> codes before the clamp: what `Layer.integer` does, for one layer kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,8 @@ class Arithmetic:
     ----------
     name : str
     requantize : mapping from op, or (op, activation bits), or ANY, to Requantizer; the most exact key wins
+    rules : mapping with the same keys to IntegerRule: layer kinds this hardware computes in another way than
+        `Layer.integer`, which is the rule of LiteRT's reference kernels
     accumulator : Accumulator                     of activations up to 8 bits
     wide_accumulator : Accumulator                of activations above 8 bits
     input_rounding : RoundingMode                 how real inputs fall on the grid of the graph inputs
@@ -29,12 +34,14 @@ class Arithmetic:
     Examples
     --------
     >>> from dataclasses import replace
+    >>> from refq.numerics.profiles import LITERT
     >>> replace(LITERT, name="my-npu", accumulator=Accumulator(bits=24, overflow="saturate")).accumulator.bits
     24
     """
 
     name: str
     requantize: Mapping[Key, Requantizer] = field(default_factory=dict[Key, Requantizer])
+    rules: Mapping[Key, IntegerRule] = field(default_factory=dict[Key, IntegerRule])
     accumulator: Accumulator = Accumulator(bits=32)
     wide_accumulator: Accumulator = Accumulator(bits=64)
     input_rounding: RoundingMode = "half_even"
@@ -46,41 +53,20 @@ class Arithmetic:
         ------
         RangeError    if the table has no rule for it and none for ANY
         """
-        for key in ((op, bits), op, (ANY, bits), ANY):
+        for key in _keys(op, bits):
             if key in self.requantize:
                 return self.requantize[key]
         raise RangeError(f"arithmetic {self.name!r} has no requantizer for {op} at {bits} bits, and none for ANY")
+
+    def rule(self, op: str, bits: int = 8) -> IntegerRule | None:
+        """What replaces `Layer.integer` for layer kind `op`; None where nothing does."""
+        return next((self.rules[key] for key in _keys(op, bits) if key in self.rules), None)
 
     def accumulator_for(self, bits: int) -> Accumulator:
         """The accumulator of layers whose activations have `bits` bits."""
         return self.accumulator if bits <= 8 else self.wide_accumulator
 
 
-LITERT = Arithmetic(
-    name="litert",
-    requantize={
-        ANY: double,
-        "Dense": single_away,
-        ("Conv2D", 16): int64,
-        ("DepthwiseConv2D", 16): int64,
-        ("Conv2DTranspose", 16): int64,
-        ("BatchMatMul", 16): int64,
-    },
-    input_rounding="half_away",
-)
-
-PROFILES: Mapping[str, Arithmetic] = {profile.name: profile for profile in (LITERT,)}
-
-
-def find_arithmetic(arithmetic: str | Arithmetic) -> Arithmetic:
-    """A profile by name, or the value itself.
-
-    Raises
-    ------
-    RangeError    if there is no profile of that name; the text lists those there are
-    """
-    if isinstance(arithmetic, Arithmetic):
-        return arithmetic
-    if arithmetic not in PROFILES:
-        raise RangeError(f"arithmetic={arithmetic!r} is unknown; profiles are {', '.join(PROFILES)}")
-    return PROFILES[arithmetic]
+def _keys(op: str, bits: int) -> tuple[Key, ...]:
+    """Where a table is looked up, the most exact key first."""
+    return ((op, bits), op, (ANY, bits), ANY)

@@ -32,6 +32,29 @@ from refq.numerics.fixed_point import (
 from refq.numerics.rounding import round_real, shift_right
 
 Factors = tuple[NDArray[Any], ...]
+FactorRule = Callable[[tuple[Any, ...], Any], NDArray[np.float64]]
+
+
+def float64_factor(scales: tuple[Any, ...], over: Any) -> NDArray[np.float64]:
+    """M = f64(s1) * f64(s2) * ... / f64(over): LiteRT convolutions and dense."""
+    return _product(scales, np.float64) / np.asarray(over, np.float64)
+
+
+def float32_factor(scales: tuple[Any, ...], over: Any) -> NDArray[np.float64]:
+    """M = f32(f32(s1 * s2 * ...) / over): LiteRT MUL, RELU, PRELU; XNNPACK; ONNX Runtime."""
+    return np.asarray(_product(scales, np.float32) / np.asarray(over, np.float32), np.float64)
+
+
+def float32_product(scales: tuple[Any, ...], over: Any) -> NDArray[np.float64]:
+    """M = f64(f32(s1 * s2 * ...)) / f64(over): LiteRT BATCH_MATMUL, HAWQ-V3."""
+    return np.asarray(_product(scales, np.float32), np.float64) / np.asarray(over, np.float64)
+
+
+def _product(scales: tuple[Any, ...], dtype: Any) -> NDArray[Any]:
+    total = np.asarray(scales[0], dtype)
+    for scale in scales[1:]:
+        total = total * np.asarray(scale, dtype)
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +66,22 @@ class Requantizer:
     name : str
     prepare : float64 array of factors -> tuple of arrays     done once, when scales are known
     apply : (int64 accumulators, *prepared) -> int64          integers in, integers out
+    factor : (input scales, output scale) -> float64          in which precision M is formed from the file's float32
+                                                              scales; it decides the last bits of the multiplier
+
+    >>> from dataclasses import replace
+    >>> int(replace(double, factor=float32_factor).rescale(np.array(10), np.float32(0.5), over=np.float32(0.25)))
+    20
     """
 
     name: str
     prepare: Callable[[Any], Factors]
     apply: Callable[..., NDArray[np.int64]]
+    factor: FactorRule = float64_factor
+
+    def rescale(self, acc: Any, *scales: Any, over: Any) -> NDArray[np.int64]:
+        """Bring accumulators whose scale is the product of `scales` to steps of scale `over`."""
+        return self(acc, self.factor(scales, over))
 
     def __call__(self, acc: Any, real: Any) -> NDArray[np.int64]:
         """Prepare and apply in one step; `real` broadcasts against `acc`."""
