@@ -23,6 +23,7 @@ class Case:
     shapes : one per operand, None for an absent optional one
     low, high : reals are drawn from [low, high]
     indices : operands that hold integers in [0, limit) instead of reals: position -> limit
+    types : operands of a stated element type: position -> name; integers are drawn from the whole type
     """
 
     shapes: tuple[tuple[int, ...] | None, ...]
@@ -30,6 +31,7 @@ class Case:
     low: float = -2.0
     high: float = 2.0
     indices: dict[int, int] = field(default_factory=dict)
+    types: dict[int, str] = field(default_factory=dict)
 
 
 def twin(op: str) -> Any:
