@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_ONE_ABOVE = (
-    (4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35, 37, 39, 40, 41, 43, 44, 45, 46)
-    + (49, 50, 54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135, 255)
-)  # fmt: skip
+_ONE_ABOVE = [
+    4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35, 37, 39, 40, 41, 43, 44, 45, 46, 49,
+    50, 54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135, 255,
+]  # fmt: skip
 """Entries that are published one above the nearest integer: the interpolation is more exact with them."""
 
 
@@ -33,7 +33,7 @@ def sigmoid_table() -> NDArray[np.int64]:
     [32768, 33451, 65535]
     """
     table = np.rint(65536 / (1 + np.exp(-np.arange(256) / 24))).astype(np.int64)
-    table[list(_ONE_ABOVE)] += 1
+    table[_ONE_ABOVE] += 1
     table.flags.writeable = False
     return table
 
