@@ -1,5 +1,7 @@
 """ConvInteger: a convolution of 8-bit codes as int32."""
 
+from typing import Any
+
 import numpy as np
 
 from refq.graph import LoopNest
@@ -28,8 +30,7 @@ class ExplicitConvolution(ExplicitLayer):
         for codes, zero in ((x, x_zero), (w, w_zero)):
             check_zero_point(zero, codes.dtype, "an operand")
         x_offset = 0 if x_zero is None else int(x_zero.reshape(()))
-        w_offset = 0 if w_zero is None else w_zero.astype(np.int64).reshape(-1)
-        w_offset = w_offset[0] if np.size(w_offset) == 1 and w_zero is not None else w_offset
+        w_offset: Any = 0 if w_zero is None else w_zero.astype(np.int64).reshape(() if w_zero.size == 1 else -1)
         exact = self.convolution().accumulate(x, w, b, x_offset, w_offset)
         return Accumulator(bits=32, overflow="wrap").fit(exact)
 

@@ -35,5 +35,5 @@ class QLinearConv(ExplicitConvolution):
         return requantize_linear(acc, x_scale.reshape(()) * w_scale, y_scale.reshape(()), y_zero)
 
     def nest(self, *shapes: Any) -> LoopNest:
-        b = shapes[8] if len(shapes) > 8 else None
-        return self.nest_of(shapes[0], shapes[3], b, sum(elements(shapes[i]) for i in (1, 2, 4, 5, 6, 7)))
+        x, w, b = shapes[0], shapes[3], (*shapes, None)[8]
+        return self.nest_of(x, w, b, sum(map(elements, (*shapes[1:3], *shapes[4:8]))))
