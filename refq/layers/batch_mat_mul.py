@@ -56,9 +56,13 @@ class BatchMatMul(Layer):
         da, db = self._turned(da, db)
         return unbroadcast(da, a.shape), unbroadcast(db, b.shape)
 
+    def accumulate(self, a_q: Array, b_q: Array, a_zero: Any, b_zero: Any) -> Array:
+        """Exact accumulators (int64): the product of codes minus zero points."""
+        return exact_matmul(*self._turned(a_q.astype(np.int64) - a_zero, b_q.astype(np.int64) - b_zero))
+
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
-        a, b = (q.astype(np.int64) - grid.zero_point for q, grid in zip(codes, grids, strict=True))
-        acc = arithmetic.accumulator_for(grids[0].bits).fit(exact_matmul(*self._turned(a, b)))
+        acc = self.accumulate(codes[0], codes[1], grids[0].zero_point, grids[1].zero_point)
+        acc = arithmetic.accumulator_for(grids[0].bits).fit(acc)
         requantizer = arithmetic.requantizer(self.op, grids[0].bits)
         return requantizer.rescale(acc, grids[0].scale, grids[1].scale, over=out.scale) + out.zero_point
 

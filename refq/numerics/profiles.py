@@ -27,7 +27,20 @@ LITERT = Arithmetic(
 )
 """LiteRT 2.3 reference kernels (resolver BUILTIN_REF)."""
 
-PROFILES: Mapping[str, Arithmetic] = {profile.name: profile for profile in (LITERT,)}
+CMSIS_NN = Arithmetic(
+    name="cmsis-nn",
+    requantize={
+        ANY: double,
+        ("Conv2D", 16): int64,
+        ("DepthwiseConv2D", 16): int64,
+        ("Dense", 16): int64,
+        ("BatchMatMul", 16): int64,
+    },
+    input_rounding="half_away",
+)
+"""CMSIS-NN: `arm_nn_requantize` (double), `arm_nn_requantize_s64` for sums of 16-bit activations."""
+
+PROFILES: Mapping[str, Arithmetic] = {profile.name: profile for profile in (LITERT, CMSIS_NN)}
 
 
 def find_arithmetic(arithmetic: str | Arithmetic) -> Arithmetic:
