@@ -11,8 +11,9 @@ from refq.graph import LoopNest
 from refq.layers.base import Array, FixedGrid, Layer, Shape
 from refq.layers.registry import layer
 from refq.numerics import Arithmetic, quantize_multiplier, rounding_divide_by_power_of_two
-from refq.numerics.exponential import exp_on_negative_values, one_over_one_plus_x
+from refq.numerics.exponential import exp_on_negative_values
 from refq.numerics.fixed_point import saturating_rounding_doubling_high_multiply
+from refq.numerics.reciprocal import one_over_one_plus_x
 
 _INPUT_INTEGER_BITS = 5
 _SUM_INTEGER_BITS = 12

@@ -1,6 +1,6 @@
-"""Fixed-point exp and 1/(1+x), as gemmlowp computes them: every product is a rounding doubling high multiply.
+"""Fixed-point exponential, as gemmlowp computes it: every product is a rounding doubling high multiply.
 
-Numbers are raw integers of a Qm.n format with m + n = 31: real = raw / 2**n.
+Numbers are raw integers: real = raw * 2**(integer_bits + 1 - bits), with `bits` 32 or 16.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refq.numerics.fixed_point import INT32_MAX, INT32_MIN
+from refq.errors import RangeError
+from refq.numerics.fixed_point import limits, narrow_constant, rescale_fixed_point
 from refq.numerics.fixed_point import rounding_divide_by_power_of_two as rdbypot
 from refq.numerics.fixed_point import saturating_rounding_doubling_high_multiply as srdhm
 
@@ -28,60 +29,58 @@ _EXP_OF_POWERS = {
 """exp(-2**k) in Q0.31."""
 
 
-def exp_between_minus_quarter_and_zero(a: Any) -> NDArray[np.int64]:
-    """exp(a) in Q0.31 for a in [-1/4, 0), Q0.31.
+def exp_between_minus_quarter_and_zero(a: Any, bits: int = 32) -> NDArray[np.int64]:
+    """exp(a) for a in [-1/4, 0), both with 0 integer bits.
 
     With x = a + 1/8:  exp(a) = c + c * (x + (x**2 + (x**3 + x**4 / 4) / 3) / 2),  c = exp(-1/8)
+
+    Notes
+    -----
+    gemmlowp `exp_on_interval_between_negative_one_quarter_and_0_excl`; the last sum saturates, which only 16 bits need.
     """
-    x = np.asarray(a, np.int64) + (1 << 28)
-    x2 = srdhm(x, x)
-    x3, x4 = srdhm(x2, x), srdhm(x2, x2)
-    tail = rdbypot(srdhm(rdbypot(x4, 2) + x3, _THIRD) + x2, 1)
-    return np.minimum(_EXP_MINUS_EIGHTH + srdhm(_EXP_MINUS_EIGHTH, x + tail), INT32_MAX)
+    c, third = narrow_constant(_EXP_MINUS_EIGHTH, bits), narrow_constant(_THIRD, bits)
+    x = np.asarray(a, np.int64) + (1 << (bits - 4))
+    x2 = srdhm(x, x, bits)
+    x3, x4 = srdhm(x2, x, bits), srdhm(x2, x2, bits)
+    tail = rdbypot(srdhm(rdbypot(x4, 2) + x3, third, bits) + x2, 1)
+    return np.minimum(c + srdhm(c, x + tail, bits), limits(bits)[1])
 
 
-def exp_on_negative_values(a: Any, integer_bits: int) -> NDArray[np.int64]:
-    """exp(a) in Q0.31 for a <= 0.
+def exp_on_negative_values(a: Any, integer_bits: int, bits: int = 32) -> NDArray[np.int64]:
+    """exp(a) with 0 integer bits, for a <= 0.
 
     Parameters
     ----------
-    a : integer array of int32 values <= 0, in Q(integer_bits).(31 - integer_bits)
-    integer_bits : int in 0..5
+    a : integer array of `bits`-bit values <= 0
+    integer_bits : int in 0..bits-3, integer bits of a
+    bits : 32 or 16
+
+    Raises
+    ------
+    RangeError    integer_bits out of its range
 
     Notes
     -----
     gemmlowp `exp_on_negative_values`: a is split into a part in [-1/4, 0) and multiples of 1/4, whose set bits multiply
-    by exp(-1/4), exp(-1/2), ... exp(-16).
+    by exp(-1/4), exp(-1/2), ... exp(-16). With more than 5 integer bits, everything below -32 gives 0.
 
     >>> int(exp_on_negative_values(0, 5))
     2147483647
+    >>> bool(abs(exp_on_negative_values(-(1 << 12), 3, bits=16) / 2**15 - np.exp(-1.0)) <= 2 / 2**15)
+    True
     """
+    fraction_bits = bits - 1 - integer_bits
+    if integer_bits < 0 or fraction_bits < 2:
+        raise RangeError(f"integer_bits={integer_bits} is outside 0..{bits - 3}")
     a = np.asarray(a, np.int64)
-    fraction_bits = 31 - integer_bits
     quarter = 1 << (fraction_bits - 2)
     rest = (a & (quarter - 1)) - quarter
     remainder = rest - a
-    result = exp_between_minus_quarter_and_zero(np.maximum(rest << integer_bits, INT32_MIN))
+    result = exp_between_minus_quarter_and_zero(rescale_fixed_point(rest, integer_bits, 0, bits), bits)
     for exponent, factor in _EXP_OF_POWERS.items():
         if integer_bits > exponent:
             has_bit = (remainder >> (fraction_bits + exponent)) & 1
-            result = np.where(has_bit == 1, srdhm(result, factor), result)
-    return np.where(a == 0, INT32_MAX, result)
-
-
-def one_over_one_plus_x(a: Any) -> NDArray[np.int64]:
-    """1 / (1 + a) in Q0.31 for a in [0, 1), Q0.31.
-
-    Notes
-    -----
-    gemmlowp `one_over_one_plus_x_for_x_in_0_1`: three Newton-Raphson steps x += x * (1 - h * x) on h = (1 + a) / 2 in
-    Q2.29, from x = 48/17 - 32/17 * h; the result 1 / (2h) is x / 2.
-    """
-    a = np.asarray(a, np.int64)
-    total = a + INT32_MAX
-    half = (total + np.where(total >= 0, 1, -1)) // 2
-    x = 1515870810 + srdhm(half, -1010580540)
-    for _ in range(3):
-        correction = srdhm(x, (1 << 29) - srdhm(half, x))
-        x = x + np.clip(correction << 2, INT32_MIN, INT32_MAX)
-    return np.clip(x << 1, INT32_MIN, INT32_MAX)
+            result = np.where(has_bit == 1, srdhm(result, narrow_constant(factor, bits), bits), result)
+    if integer_bits > 5:
+        result = np.where(a < -32 << fraction_bits, 0, result)
+    return np.where(a == 0, limits(bits)[1], result)

@@ -2,32 +2,36 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from refq.errors import RangeError
 from refq.layers.softmax import integer_softmax
-from refq.numerics.exponential import exp_between_minus_quarter_and_zero, exp_on_negative_values, one_over_one_plus_x
+from refq.numerics.exponential import exp_between_minus_quarter_and_zero, exp_on_negative_values
+from tests.unit.numerics.published_inputs import EXHAUSTIVE_SLACK, VALUES, real
 
-# Tolerances in raw units of the result, as gemmlowp's own test sets them.
-powers = st.integers(0, 30).flatmap(lambda k: st.integers(-2, 2).map(lambda d: max(0, min(2**k + d, 2**31 - 1))))
-raw = powers | st.integers(0, 2**31 - 1)
-
-
-@given(a=raw.map(lambda v: -(v % 2**29) - 1))
-def test_exp_on_the_quarter_interval(a):
-    assert abs(int(exp_between_minus_quarter_and_zero(a)) - np.exp(a / 2**31) * 2**31) <= 500
+# Tolerances in raw units of the result, as gemmlowp's own test sets them: {bits: error}.
+INTERVAL, NEGATIVE = {32: 500, 16: 1}, {32: 500, 16: 2}
 
 
-@pytest.mark.parametrize("integer_bits", [0, 1, 3, 5])
-@given(a=raw)
-def test_exp_on_negative_values(integer_bits, a):
-    exact = np.exp(-a / 2 ** (31 - integer_bits)) * 2**31
-    assert abs(int(exp_on_negative_values(-a, integer_bits)) - exact) <= 500
+@pytest.mark.parametrize("bits", [32, 16])
+def test_exp_on_the_quarter_interval_is_within_the_published_tolerance(bits):
+    a = VALUES[bits]
+    a = a[(a >= -(1 << (bits - 3))) & (a < 0)]
+    error = exp_between_minus_quarter_and_zero(a, bits) - np.rint(np.exp(real(a, 0, bits)) * 2.0 ** (bits - 1))
+    assert np.abs(error).max() <= INTERVAL[bits] + EXHAUSTIVE_SLACK[bits]
 
 
-@given(a=raw)
-def test_reciprocal_of_one_plus_x(a):
-    assert abs(int(one_over_one_plus_x(a)) - 2**31 / (1 + a / 2**31)) <= 6
+@pytest.mark.parametrize(
+    ("bits", "integer_bits"), [(bits, k) for bits in (32, 16) for k in (0, 1, 2, 3, 4, 5, 6, 9, 12)]
+)
+def test_exp_on_negative_values_is_within_the_published_tolerance(bits, integer_bits):
+    a = VALUES[bits][VALUES[bits] <= 0]
+    error = exp_on_negative_values(a, integer_bits, bits) - np.exp(real(a, integer_bits, bits)) * 2.0 ** (bits - 1)
+    assert np.abs(error).max() <= NEGATIVE[bits]
+
+
+def test_sixteen_bits_need_two_bits_of_fraction():
+    with pytest.raises(RangeError, match=r"integer_bits=14 is outside 0\.\.13"):
+        exp_on_negative_values(-1, 14, bits=16)
 
 
 def test_softmax_equals_the_published_vectors(shared):
