@@ -28,7 +28,7 @@ class QParams:
     scale : float32, shape () or (channels,)      > 0 and finite
     zero_point : int32, same shape as scale       within [qmin, qmax]
     axis : int or None      the axis a per-channel scale runs along; None for one scale per tensor
-    bits : int in 1..32     width of a code
+    bits : int in 1..64     width of a code; above 32 only for biases of 16-bit activations
     signed : bool           two's complement codes, else unsigned
     narrow : bool           drop the lowest code, so that the grid is symmetric (restricted range)
 
@@ -73,8 +73,8 @@ class QParams:
         self._check()
 
     def _check(self) -> None:
-        if not 1 <= self.bits <= 32:
-            raise RangeError(f"bits={self.bits} is outside 1..32")
+        if not 1 <= self.bits <= 64:
+            raise RangeError(f"bits={self.bits} is outside 1..64")
         if self.scale.ndim != (0 if self.axis is None else 1):
             raise RangeError(
                 f"scale of shape {self.scale.shape} with axis={self.axis}: one scale takes axis=None, "
@@ -99,10 +99,11 @@ class QParams:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Smallest NumPy integer that holds every code."""
-        for candidate in (np.int8, np.int16, np.int32) if self.signed else (np.uint8, np.uint16, np.uint32):
+        signed, unsigned = (np.int8, np.int16, np.int32, np.int64), (np.uint8, np.uint16, np.uint32, np.uint64)
+        for candidate in signed if self.signed else unsigned:
             if self.bits <= 8 * np.dtype(candidate).itemsize:
                 return np.dtype(candidate)
-        raise RangeError(f"bits={self.bits} is outside 1..32")
+        raise RangeError(f"bits={self.bits} is outside 1..64")
 
     @property
     def is_symmetric(self) -> bool:

@@ -14,7 +14,7 @@ def load(path: str | Path, *, input_shape: Sequence[int] | None = None) -> Graph
 
     Parameters
     ----------
-    path : .h5 or .hdf5 (Keras 2 and 3, or written by `refq.save`) or .keras
+    path : .h5 or .hdf5 (Keras 2 and 3, or written by `refq.save`), .keras or .tflite
     input_shape : sizes without the batch, for a Keras model with one input; needed where the file leaves them open
 
     Returns
@@ -29,18 +29,22 @@ def load(path: str | Path, *, input_shape: Sequence[int] | None = None) -> Graph
     """
     path = Path(path)
     if path.is_dir():
-        raise LoadError(f"{path}: is a directory; give a .h5 or .keras file")
+        raise LoadError(f"{path}: is a directory; give a .h5, .keras or .tflite file")
     if not path.exists():
         raise LoadError(f"{path}: no such file")
     suffix = path.suffix.lower()
-    if suffix in (".tflite", ".onnx"):
-        raise UnsupportedError(f"{path}: {suffix} files are not read by this version; give a .h5 or .keras file")
+    if suffix == ".onnx":
+        raise UnsupportedError(f"{path}: .onnx files are not read by this version; give a .h5, .keras or .tflite file")
+    if suffix == ".tflite":
+        from refq.io.tflite import read_tflite
+
+        return read_tflite(path)
     if suffix == ".keras":
         from refq.io.keras import read_keras
 
         return read_keras(path, input_shape)
     if suffix not in (".h5", ".hdf5"):
-        raise LoadError(f"{path}: suffix {suffix!r} is not .h5, .hdf5 or .keras")
+        raise LoadError(f"{path}: suffix {suffix!r} is not .h5, .hdf5, .keras or .tflite")
     import h5py
 
     if not h5py.is_hdf5(path):

@@ -56,7 +56,7 @@ def test_constants_of_a_graph_cannot_be_written():
         ({"scale": np.nan}, "must be positive and finite"),
         ({"scale": 1.0, "zero_point": 128}, r"zero_point=128 is outside the codes \[-128, 127\]"),
         ({"scale": [1.0, 2.0]}, "a vector of scales takes the axis"),
-        ({"scale": 1.0, "bits": 33}, r"bits=33 is outside 1\.\.32"),
+        ({"scale": 1.0, "bits": 65}, r"bits=65 is outside 1\.\.64"),
     ],
 )
 def test_grids_that_contradict_themselves_are_refused(kwargs, text):

@@ -1,0 +1,1 @@
+"""Tests against other software, run live."""
