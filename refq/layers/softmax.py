@@ -1,7 +1,7 @@
 """Softmax: exponentials that sum to one."""
 
 from collections.abc import Sequence
-from math import floor, prod
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ from refq.errors import UnsupportedError
 from refq.graph import LoopNest
 from refq.layers.base import Array, FixedGrid, Layer, Shape
 from refq.layers.registry import layer
-from refq.numerics import Arithmetic, quantize_multiplier, rounding_divide_by_power_of_two
+from refq.numerics import Arithmetic, rounding_divide_by_power_of_two
 from refq.numerics.exponential import exp_on_negative_values
 from refq.numerics.fixed_point import saturating_rounding_doubling_high_multiply
+from refq.numerics.multiplier import calculate_input_radius, preprocess_softmax_scaling
 from refq.numerics.reciprocal import one_over_one_plus_x
 
 _INPUT_INTEGER_BITS = 5
@@ -52,9 +53,8 @@ def integer_softmax(codes: Array, multiplier: int, left_shift: int, diff_min: in
 
 def softmax_parameters(scale: float) -> tuple[int, int, int]:
     """(multiplier, left_shift, diff_min) for an input scale; LiteRT `PreprocessSoftmaxScaling` with beta = 1."""
-    real = min(float(scale) * (1 << (31 - _INPUT_INTEGER_BITS)), (1 << 31) - 1.0)
-    m, s = (int(v) for v in quantize_multiplier(real))
-    return m, s, -floor(((1 << _INPUT_INTEGER_BITS) - 1) * 2.0 ** (31 - _INPUT_INTEGER_BITS) / 2.0**s)
+    m, s = preprocess_softmax_scaling(1.0, float(scale), _INPUT_INTEGER_BITS)
+    return m, s, -calculate_input_radius(_INPUT_INTEGER_BITS, s)
 
 
 @layer("Softmax")

@@ -12,6 +12,7 @@ from refq.numerics.profiles import LITERT, PROFILES, find_arithmetic
 from refq.numerics.requantize import (
     Requantizer,
     double,
+    dyadic,
     float32_factor,
     float32_half_even,
     float32_product,
@@ -34,6 +35,7 @@ __all__ = [
     "Requantizer",
     "RoundingMode",
     "double",
+    "dyadic",
     "exact_matmul",
     "exact_type",
     "find_arithmetic",

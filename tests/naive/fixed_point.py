@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import frexp
 from typing import Any
 
@@ -41,24 +42,78 @@ def wrap32(x: int) -> int:
     return (x + 2**31) % 2**32 - 2**31
 
 
-def double(acc: int, real: float) -> int:
-    m, s = multiplier(real)
+def apply_double(acc: int, m: int, s: int) -> int:
     return rdbypot(srdhm(wrap32(acc << max(s, 0)), m), max(-s, 0))
 
 
-def single(acc: int, real: float) -> int:
-    m, s = multiplier(real)
-    return (acc * m + 2 ** (30 - s)) >> (31 - s)
+def apply_single(acc: int, m: int, s: int) -> int:
+    return (acc * m + (2 ** (30 - s) if s <= 30 else 0)) >> (31 - s)
 
 
-def single_away(acc: int, real: float) -> int:
-    return single(acc, real) if acc >= 0 else -single(-acc, real)
+def apply_single_away(acc: int, m: int, s: int) -> int:
+    return apply_single(acc, m, s) if acc >= 0 else -apply_single(-acc, m, s)
 
 
-def int64(acc: int, real: float) -> int:
-    m, s = multiplier(real)
-    m16 = (m + 2**15) >> 16 if m < 0x7FFF0000 else 0x7FFF
+def apply_int64(acc: int, m16: int, s: int) -> int:
     return (acc * m16 + 2 ** (14 - s)) >> (15 - s)
 
 
-RULES: dict[str, Any] = {"double": double, "single": single, "single_away": single_away, "int64": int64}
+def apply_dyadic(acc: int, m: int, s: int) -> int:
+    """HAWQ's round(acc * m / 2**e), e = 31 - s, with Python's own ties to even on exact fractions."""
+    return round(Fraction(acc * m, 2 ** (31 - s)))
+
+
+def apply_pow2(acc: int, n: int) -> int:
+    return (acc + 2 ** (n - 1)) >> n if n > 0 else acc << -n
+
+
+APPLY: dict[str, Any] = {
+    "double": apply_double,
+    "single": apply_single,
+    "single_away": apply_single_away,
+    "int64": apply_int64,
+    "dyadic": apply_dyadic,
+    "pow2": apply_pow2,
+}
+"""The integer half of each rule: (accumulator, *factors) -> result."""
+
+
+def multiplier16(real: float) -> tuple[int, int]:
+    """LiteRT's reduction of a Q31 multiplier to Q15."""
+    m, s = multiplier(real)
+    return (m + 2**15) >> 16 if m < 0x7FFF0000 else 0x7FFF, s
+
+
+def frexp_multiplier(real: float) -> tuple[int, int]:
+    """HAWQ batch_frexp: the mantissa times 2**31, half up, not renormalised."""
+    mantissa, exponent = frexp(real)
+    return int(mantissa * 2**31 + 0.5), exponent
+
+
+def double(acc: int, real: float) -> int:
+    return apply_double(acc, *multiplier(real))
+
+
+def single(acc: int, real: float) -> int:
+    return apply_single(acc, *multiplier(real))
+
+
+def single_away(acc: int, real: float) -> int:
+    return apply_single_away(acc, *multiplier(real))
+
+
+def int64(acc: int, real: float) -> int:
+    return apply_int64(acc, *multiplier16(real))
+
+
+def dyadic(acc: int, real: float) -> int:
+    return apply_dyadic(acc, *frexp_multiplier(real))
+
+
+RULES: dict[str, Any] = {
+    "double": double,
+    "single": single,
+    "single_away": single_away,
+    "int64": int64,
+    "dyadic": dyadic,
+}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from refq.errors import RangeError
 from refq.numerics import (
     double,
+    dyadic,
     float32_half_even,
     int64,
     pow2,
@@ -22,7 +23,7 @@ from tests.naive import fixed_point as naive
 int32 = st.integers(-(2**31), 2**31 - 1)
 corner = st.sampled_from([-(2**31), -(2**31) + 1, -3, -2, -1, 0, 1, 2, 3, 2**30, 2**31 - 1])
 factors = st.one_of(st.floats(2.0**-20, 0.999), st.integers(-20, -1).map(lambda k: 2.0**k))
-RULES = {"double": double, "single": single, "single_away": single_away, "int64": int64}
+RULES = {"double": double, "single": single, "single_away": single_away, "int64": int64, "dyadic": dyadic}
 
 
 @given(a=int32 | corner, b=int32 | corner)
@@ -57,6 +58,7 @@ TIES = {
     "double": {0.5: [-1, 0, 1, 2], 0.25: [-1, 0, 1, 1]},
     "int64": {0.5: [-1, 0, 1, 2], 0.25: [0, 0, 0, 1]},
     "single_away": {0.5: [-2, -1, 1, 2], 0.25: [-1, 0, 0, 1]},
+    "dyadic": {0.5: [-2, 0, 0, 2], 0.25: [0, 0, 0, 0]},  # torch.round
 }
 
 
