@@ -203,7 +203,9 @@ def _inputs(graph: Graph, x: Any) -> dict[str, Array]:
                 f"input {name!r} of {graph.name!r} has shape {array.shape}, expected (batch, {str(want[1:])[1:-1]})"
             )
         found[name] = array
-    if len({len(array) for array in found.values() if array.ndim}) > 1:
+    # Inputs that share a leading size in the file share the batch; a file may feed others (a bias vector, a table).
+    leading = {(graph.tensors[name].shape[0], len(array)) for name, array in found.items() if array.ndim}
+    if len(leading) > len({size for size, _ in leading}):
         raise ShapeError(f"inputs of {graph.name!r} have different batch sizes: {[a.shape for a in found.values()]}")
     return found
 

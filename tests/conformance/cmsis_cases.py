@@ -116,7 +116,9 @@ class Case:
     def layer(self, kind: str, number: int) -> Case:
         """One layer of a network case, seen as a case of its own."""
         arrays = f"layer_{number}_{kind}_"
-        own = {f"{kind}_{number}_{name[len(arrays) :]}": a for name, a in self.arrays.items() if name.startswith(arrays)}
+        own = {
+            f"{kind}_{number}_{name[len(arrays) :]}": a for name, a in self.arrays.items() if name.startswith(arrays)
+        }
         self.read.update(name for name in self.arrays if name.startswith(arrays))
         return Case(self.name, kind, self.used_by, self.attrs, own, prefix=f"{kind}_{number}_", read=self.read)
 

@@ -154,7 +154,9 @@ def maxpool(case: Case) -> np.ndarray:
 def batch_matmul(case: Case) -> np.ndarray:
     layer = BatchMatMul(adj_a=bool(case["adj_x"]), adj_b=bool(case["adj_y"]))
     a, b = (
-        case[f"{side}_input_tensor"].reshape(case.numbers(*(f"{side}_{k}" for k in ("batch", "height", "rows", "cols"))))
+        case[f"{side}_input_tensor"].reshape(
+            case.numbers(*(f"{side}_{k}" for k in ("batch", "height", "rows", "cols")))
+        )
         for side in ("lhs", "rhs")
     )
     acc = layer.accumulate(a, b, -int(case["lhs_offset"]), -int(case["rhs_offset"]))

@@ -179,6 +179,7 @@ class Builder:
         for operand in inputs:
             if operand is not None:
                 self._hold(op, operand)
+        is_known = all(o is not None and o.data is not None and o.qparams is None and not o.is_real for o in inputs)
         node = Node(
             op=layer,
             name=name or op.name,
@@ -193,18 +194,25 @@ class Builder:
             many = list(shapes) if shapes and isinstance(shapes[0], tuple) else [shapes]
             if len(many) != len(outputs):
                 raise LoadError(f"{len(outputs)} outputs in the file, {layer} gives {len(many)}")
-        for operand, shape in zip(outputs, many, strict=True):
-            self._declare(operand, shape)
-        self.nodes.append(node)
+        if is_known:  # shapes and indices that follow from others: SHAPE, slices and packs of it
+            values: Any = value.forward(*(None if o is None else o.data for o in inputs))
+            for operand, made in zip(outputs, values if isinstance(values, tuple) else (values,), strict=True):
+                self.define(operand, made)
+        else:
+            for operand, shape in zip(outputs, many, strict=True):
+                self._declare(operand, shape)
+            self.nodes.append(node)
         made = [self.current(operand) for operand in outputs]
         return made[0] if len(made) == 1 else made
 
     def define(self, operand: Operand, values: Any, qparams: QParams | None = None) -> None:
-        """Give an operator's output its value at load time: all it depends on is constant."""
+        """Give an operator's output its value at load time, as a constant of the graph: it depends on constants only."""
         values = np.asarray(values)
         self._known[operand.name] = Operand(
             name=operand.name, shape=values.shape, dtype=str(values.dtype), qparams=qparams, data=values
         )
+        self._declare(self._known[operand.name], values.shape)
+        self.constants[operand.name] = values
 
     def assume(self, operand: Operand) -> None:
         """Take the file's word for a tensor whose operator is refused, to find what else is."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from refq.errors import ShapeError
 from refq.graph import QParams
 from refq.io.tflite.builder import Builder, Operand, Operation
@@ -147,6 +145,6 @@ def batch_matmul(builder: Builder, op: Operation) -> None:
         "BatchMatMul",
         op,
         [op.x, op.input(1)],
-        transpose_a=bool(op.option("adj_x", False)),
-        transpose_b=bool(op.option("adj_y", False)),
+        adj_a=bool(op.option("adj_x", False)),
+        adj_b=bool(op.option("adj_y", False)),
     )
