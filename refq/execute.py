@@ -107,11 +107,17 @@ def node_function(graph: Graph, path: Path, arithmetic: Arithmetic) -> Step:
         bits = next((g.bits for g in grids if g is not None), 8)
         layer = layer_for(node)
         compute = arithmetic.rule(node.op, bits) or type(layer).integer
-        y = compute(layer, inputs, grids, outs[0] if len(outs) == 1 else outs, arithmetic)
+        y = compute(layer, inputs, grids, outs[0] if len(outs) == 1 else outs, arithmetic.at(node.name))
         return tuple(
-            y if out is None else np.clip(y, *code_limits(node, out)).astype(out.dtype)
+            y if out is None else settle(node, y, out)
             for y, out in zip(y if isinstance(y, tuple) else (y,), outs, strict=True)
         )
+
+    def settle(node: Node, y: Array, out: QParams) -> Array:
+        low, high = code_limits(node, out)
+        if arithmetic.events is not None:
+            arithmetic.events.add_clamped(node.name, y, low, high)
+        return np.clip(y, low, high).astype(out.dtype)
 
     return {"float": real, "fake": fake, "integer": integer}[path]
 

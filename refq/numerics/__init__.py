@@ -2,6 +2,7 @@
 
 from refq.numerics.accumulator import Accumulator
 from refq.numerics.arithmetic import ANY, Arithmetic, IntegerRule
+from refq.numerics.events import Events
 from refq.numerics.fixed_point import (
     quantize_multiplier,
     rounding_divide_by_power_of_two,
@@ -31,6 +32,7 @@ __all__ = [
     "ROUNDING_MODES",
     "Accumulator",
     "Arithmetic",
+    "Events",
     "IntegerRule",
     "Requantizer",
     "RoundingMode",

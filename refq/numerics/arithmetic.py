@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from refq.errors import RangeError
 from refq.numerics.accumulator import Accumulator
+from refq.numerics.events import Events, watched_accumulator, watched_requantizer
 from refq.numerics.requantize import Requantizer
 from refq.numerics.rounding import RoundingMode
 
@@ -30,6 +31,8 @@ class Arithmetic:
     accumulator : Accumulator                     of activations up to 8 bits
     wide_accumulator : Accumulator                of activations above 8 bits
     input_rounding : RoundingMode                 how real inputs fall on the grid of the graph inputs
+    events : Events or None                       where to count overflows, ties and clamps; see `watched`
+    node : str                                    under which name; the executor sets it
 
     Examples
     --------
@@ -45,6 +48,16 @@ class Arithmetic:
     accumulator: Accumulator = Accumulator(bits=32)
     wide_accumulator: Accumulator = Accumulator(bits=64)
     input_rounding: RoundingMode = "half_even"
+    events: Events | None = field(default=None, compare=False, repr=False)
+    node: str = field(default="", compare=False, repr=False)
+
+    def watched(self, events: Events) -> Arithmetic:
+        """The same arithmetic, counting into `events`; slower, and bit for bit equal."""
+        return replace(self, events=events)
+
+    def at(self, node: str) -> Arithmetic:
+        """The arithmetic that counts under the name of a node; itself where nothing is counted."""
+        return self if self.events is None else replace(self, node=node)
 
     def requantizer(self, op: str, bits: int = 8) -> Requantizer:
         """The rule for layer kind `op` with activations of `bits` bits.
@@ -55,7 +68,8 @@ class Arithmetic:
         """
         for key in _keys(op, bits):
             if key in self.requantize:
-                return self.requantize[key]
+                found = self.requantize[key]
+                return found if self.events is None else watched_requantizer(found, self.events, self.node)
         raise RangeError(f"arithmetic {self.name!r} has no requantizer for {op} at {bits} bits, and none for ANY")
 
     def rule(self, op: str, bits: int = 8) -> IntegerRule | None:
@@ -64,7 +78,8 @@ class Arithmetic:
 
     def accumulator_for(self, bits: int) -> Accumulator:
         """The accumulator of layers whose activations have `bits` bits."""
-        return self.accumulator if bits <= 8 else self.wide_accumulator
+        found = self.accumulator if bits <= 8 else self.wide_accumulator
+        return found if self.events is None else watched_accumulator(found, self.events, self.node)
 
 
 def _keys(op: str, bits: int) -> tuple[Key, ...]:
