@@ -9,7 +9,7 @@ import refq
 
 pytest.importorskip("ai_edge_litert")
 
-from tests.peers.litert import Op, Tensor, build, run, single  # noqa: E402
+from tests.peers.litert import Op, Tensor, build, run, single
 
 GRIDS = {"int8": (0.05, -3), "int16": (0.0002, 0), "float32": (None, 0)}
 

@@ -206,7 +206,7 @@ class Builder:
         return made[0] if len(made) == 1 else made
 
     def define(self, operand: Operand, values: Any, qparams: QParams | None = None) -> None:
-        """Give an operator's output its value at load time, as a constant of the graph: it depends on constants only."""
+        """Give an output its value at load time, as a constant of the graph: it depends on constants only."""
         values = np.asarray(values)
         self._known[operand.name] = Operand(
             name=operand.name, shape=values.shape, dtype=str(values.dtype), qparams=qparams, data=values

@@ -41,7 +41,7 @@ def bias(builder: Builder, op: Operation, position: int, x: Operand, w: Operand)
     grid = b.qparams
     if flat.dtype.kind == "i" and x.qparams is not None and w.qparams is not None and grid is None:
         bits = 8 * flat.dtype.itemsize
-        scale = x.qparams.scale.astype(np.float32) * w.qparams.scale
+        scale = x.qparams.scale * w.qparams.scale
         grid = QParams(scale=scale, axis=None if w.qparams.axis is None else 0, bits=bits)
     return builder.constant(b.name, flat, grid)
 
