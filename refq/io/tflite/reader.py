@@ -56,8 +56,8 @@ def _graph(model: FileModel, name: str) -> Graph:
     unknown = sorted({operator.kind for operator in model.operators if converter(operator.kind) is None})
     if unknown:
         raise UnsupportedError(f"no converter for {', '.join(unknown)}; supported are {', '.join(converted_kinds())}")
-    names = _unique_names(model)
-    operands = [_operand(tensor, names[i]) for i, tensor in enumerate(model.tensors)]
+    operands = tensors(model)
+    names = [operand.name for operand in operands]
     for index in (*model.inputs, *model.outputs):
         _check_index(index, operands, "the subgraph")
     _grid_float_inputs(model, operands)
@@ -77,6 +77,12 @@ def _graph(model: FileModel, name: str) -> Graph:
     if builder.reshaped:
         meta["shapes_recomputed"] = ", ".join(builder.reshaped)
     return builder.graph(model.name or name, tuple(names[i] for i in model.outputs), meta)
+
+
+def tensors(model: FileModel) -> list[Operand]:
+    """The file's tensors in its order, under unique names, constants as values or codes."""
+    names = _unique_names(model)
+    return [_operand(tensor, names[i]) for i, tensor in enumerate(model.tensors)]
 
 
 def _convert(model: FileModel, builder: Builder, operands: list[Operand]) -> None:
