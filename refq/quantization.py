@@ -148,7 +148,7 @@ class _Assignment:
         free = bias / (float(x_grid.scale) * _FREE_BIAS_STEPS)
         scale = np.where(is_zero & (free > 0), free, np.maximum(grid.scale, needed))
         return QParams(
-            scale=np.maximum(scale, np.finfo(np.float32).tiny),
+            scale=scheme.grid.admissible_scale(scale),
             axis=grid.axis,
             bits=grid.bits,
             signed=grid.signed,

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from refq.errors import RangeError
+from refq.numerics import shift_only
 from refq.numerics.arithmetic import ANY, Arithmetic
-from refq.numerics.requantize import double, float32_factor, float32_product, int64, single_away
+from refq.numerics.requantize import double, dyadic, float32_factor, float32_product, int64, pow2, single_away
+from refq.numerics.residual import add_branches, subtract_branches
 
 LITERT = Arithmetic(
     name="litert",
@@ -40,7 +42,21 @@ CMSIS_NN = Arithmetic(
 )
 """CMSIS-NN: `arm_nn_requantize` (double), `arm_nn_requantize_s64` for sums of 16-bit activations."""
 
-PROFILES: Mapping[str, Arithmetic] = {profile.name: profile for profile in (LITERT, CMSIS_NN)}
+DYADIC = Arithmetic(
+    name="dyadic",
+    requantize={ANY: dyadic},
+    rules={"Add": add_branches, "Subtract": subtract_branches},
+)
+"""HAWQ-V3: one dyadic multiplier m / 2**e everywhere, residual branches rescaled one by one."""
+
+POW2 = Arithmetic(
+    name="pow2",
+    requantize={ANY: pow2},
+    rules={"Mean": shift_only.mean, "Average": shift_only.average},
+)
+"""Shift only, as CMSIS-NN's first kernels scaled: every scale a power of two, see recipe "int8-pow2"."""
+
+PROFILES: Mapping[str, Arithmetic] = {profile.name: profile for profile in (LITERT, CMSIS_NN, DYADIC, POW2)}
 
 
 def find_arithmetic(arithmetic: str | Arithmetic) -> Arithmetic:

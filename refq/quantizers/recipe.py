@@ -14,7 +14,7 @@ from refq.quantizers.scheme import Scheme
 from refq.quantizers.uniform import Uniform
 
 _WEIGHTS = Scheme(grid=Uniform(bits=8, symmetric=True, narrow=True), granularity=PerChannel(0))
-_KEYS = {"bits": int, "symmetric": bool, "narrow": bool, "granularity": str}
+_KEYS = {"bits": int, "symmetric": bool, "narrow": bool, "power_of_two_scale": bool, "granularity": str}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +41,22 @@ RECIPES: Mapping[str, Recipe] = {
         name="w4a8",
         weights=Scheme(grid=Uniform(bits=4, symmetric=True, narrow=True), granularity=PerChannel(0)),
     ),
+    "int8-pow2": Recipe(
+        name="int8-pow2",
+        weights=Scheme(
+            grid=Uniform(bits=8, symmetric=True, narrow=True, power_of_two_scale=True), granularity=PerChannel(0)
+        ),
+        activations=Scheme(grid=Uniform(power_of_two_scale=True)),
+    ),
 }
 
 
 def find_recipe(recipe: str | Path | Recipe) -> Recipe:
     """A recipe by name, from a .toml file, or the value itself.
 
-    The file has `name` and the tables [weights] and [activations] with `bits`, `symmetric`, `narrow` and, for weights,
-    `granularity` ("per_channel" or "per_tensor"); what is left out is as in "int8".
+    The file has `name` and the tables [weights] and [activations] with `bits`, `symmetric`, `narrow`,
+    `power_of_two_scale` and, for weights, `granularity` ("per_channel" or "per_tensor"); what is left out is as in
+    "int8".
 
     Raises
     ------
@@ -95,6 +103,7 @@ def _scheme(path: Path, section: str, given: Any, default: Scheme) -> Scheme:
             bits=table.get("bits", default.grid.bits),
             symmetric=table.get("symmetric", default.grid.symmetric),
             narrow=table.get("narrow", default.grid.narrow),
+            power_of_two_scale=table.get("power_of_two_scale", default.grid.power_of_two_scale),
         )
     except RangeError as error:
         raise LoadError(f"{path}: {section}: {error}") from error

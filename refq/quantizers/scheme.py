@@ -19,7 +19,7 @@ class Scheme:
     """Which levels exist, who shares a scale, how the range is chosen, how a real falls on the grid.
 
     >>> import numpy as np
-    >>> float(Scheme(grid=Uniform(bits=8, symmetric=True, narrow=True)).fit(np.array([-1.27, 0.5])).scale.round(4))
+    >>> round(float(Scheme(grid=Uniform(bits=8, symmetric=True, narrow=True)).fit(np.array([-1.27, 0.5])).scale), 4)
     0.01
     """
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refq.errors import RangeError
 from refq.graph.qparams import QParams
@@ -26,6 +27,7 @@ class Uniform:
     symmetric : bool     zero point fixed at 0
     narrow : bool        drop the lowest code (restricted range; with `symmetric` the grid mirrors at 0)
     signed : bool
+    power_of_two_scale : bool      scale rounded up to 2**k, so that rescaling is a shift; the range only grows
 
     Notes
     -----
@@ -37,6 +39,7 @@ class Uniform:
     symmetric: bool = False
     narrow: bool = False
     signed: bool = True
+    power_of_two_scale: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= 16:
@@ -64,7 +67,7 @@ class Uniform:
         qmin = (-(1 << (self.bits - 1)) if self.signed else 0) + int(self.narrow)
         span = np.maximum(-low, high) / qmax if self.symmetric else (high - low) / (qmax - qmin)
         largest = float(span.max()) if span.size and span.max() > 0 else 1.0
-        scale = np.maximum(np.where(span > 0, span, largest), _SMALLEST_SCALE).astype(np.float32)
+        scale = self.admissible_scale(np.where(span > 0, span, largest))
         zero = np.zeros_like(scale) if self.symmetric else np.clip(np.rint(qmin - low / scale), qmin, qmax)
         return QParams(
             scale=scale,
@@ -74,3 +77,15 @@ class Uniform:
             signed=self.signed,
             narrow=self.narrow,
         )
+
+    def admissible_scale(self, scale: Any) -> NDArray[np.float32]:
+        """The smallest float32 scale this grid may have that is not below `scale`, up to float32 rounding.
+
+        >>> float(Uniform(power_of_two_scale=True).admissible_scale(0.3))
+        0.5
+        """
+        rounded = np.maximum(scale, _SMALLEST_SCALE).astype(np.float32)
+        if not self.power_of_two_scale:
+            return rounded
+        mantissa, exponent = np.frexp(rounded)
+        return np.ldexp(np.float32(1), np.where(mantissa == 0.5, exponent - 1, exponent)).astype(np.float32)
