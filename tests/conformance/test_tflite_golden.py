@@ -133,7 +133,7 @@ def test_a_key_without_a_meaning_is_refused(tmp_path, monkeypatch):
     (tmp_path / "models" / "m.tflite").write_bytes(b"model")
     about = '{"sha256": "9372c470eeadd5ecd9c3c74c2b3cb633f8e2f2fad799250a0f70d652b6b825e4"}'
     (folder / "m.json").write_text(about)
-    np.savez(folder / "m.npz", **{"activations": np.zeros(1)})
+    np.savez(folder / "m.npz", activations=np.zeros(1))
     monkeypatch.setenv("REFQ_GOLDEN", str(tmp_path / "golden"))
     with pytest.raises(NotUnderstoodError, match="key 'activations'"):
         read_vectors("m")

@@ -87,9 +87,7 @@ def read_vectors(name: str) -> Vectors:
     return vectors
 
 
-def _by_tensor(
-    name: str, what: str, arrays: dict[int | None, np.ndarray], indices: list[int]
-) -> dict[int, np.ndarray]:
+def _by_tensor(name: str, what: str, arrays: dict[int | None, np.ndarray], indices: list[int]) -> dict[int, np.ndarray]:
     """Arrays by tensor index: a key without a number is the only one, or number 0; a number is an index or a place."""
     if None in arrays:
         arrays = {(0 if number is None else number): array for number, array in arrays.items()}

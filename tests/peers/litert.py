@@ -73,14 +73,16 @@ class Tensor(_Defaults):
 
 @dataclass(frozen=True)
 class Op:
-    """An operator over tensor names; "" = an absent input. Options by the schema's field names, enums by theirs.
+    """An operator over tensor names; "" = an absent input, a number is a tensor index that nobody checks.
+
+    Options by the schema's field names, enums by theirs.
 
     table : options table, found from the code if left out; custom_code : makes it a custom operator
     """
 
     code: str
-    inputs: Sequence[str]
-    outputs: Sequence[str]
+    inputs: Sequence[str | int]
+    outputs: Sequence[str | int]
     options: dict[str, Any] = field(default_factory=dict)
     intermediates: Sequence[str] = ()
     table: str | None = None
@@ -94,7 +96,11 @@ def build(tensors: Iterable[Tensor], ops: Iterable[Op], inputs: Sequence[str], o
     from ai_edge_litert import schema_py_generated as schema
 
     tensors, ops = list(tensors), list(ops)
-    place = {tensor.name: index for index, tensor in enumerate(tensors)}
+    places = {tensor.name: index for index, tensor in enumerate(tensors)}
+
+    def place(name: str | int) -> int:
+        return name if isinstance(name, int) else places[name] if name else -1
+
     buffers = [schema.BufferT()]
     made = [_tensor(schema, tensor, buffers) for tensor in tensors]
     codes = list(dict.fromkeys((op.code, op.version, op.custom_code) for op in ops))
@@ -103,14 +109,14 @@ def build(tensors: Iterable[Tensor], ops: Iterable[Op], inputs: Sequence[str], o
     model.operatorCodes = [_operator_code(schema, *code) for code in codes]
     graph = schema.SubGraphT()
     graph.name, graph.tensors = "main", made
-    graph.inputs, graph.outputs = [place[name] for name in inputs], [place[name] for name in outputs]
+    graph.inputs, graph.outputs = list(map(place, inputs)), list(map(place, outputs))
     graph.operators = []
     for op in ops:
         operator = schema.OperatorT()
         operator.opcodeIndex = codes.index((op.code, op.version, op.custom_code))
-        operator.inputs = [place[name] if name else -1 for name in op.inputs]
-        operator.outputs = [place[name] for name in op.outputs]
-        operator.intermediates = [place[name] if name else -1 for name in op.intermediates]
+        operator.inputs = list(map(place, op.inputs))
+        operator.outputs = list(map(place, op.outputs))
+        operator.intermediates = list(map(place, op.intermediates))
         _set_options(schema, operator, op)
         graph.operators.append(operator)
     model.subgraphs = [graph]

@@ -7,6 +7,7 @@ all vectors together by a budget, so that tables pointing at one another cannot 
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,11 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refq.errors import LoadError, UnsupportedError
+from refq.errors import LoadError, RefqError, UnsupportedError
 
 _IDENTIFIER = b"TFL3"
 _BUDGET = 64
 """Bytes decoded for every byte of the file; honest files stay below 2."""
+
+_OUTSIDE = (struct.error, IndexError, TypeError, ValueError, OverflowError)
+"""What the flatbuffers package raises where an offset leads nowhere."""
 
 _DTYPES = {
     0: "float32",
@@ -108,7 +112,12 @@ def parse(data: bytes) -> FileModel:
     if len(data) < 8 or data[4:8] != _IDENTIFIER:
         found = "it is empty" if not data else f"bytes 4 to 8 are {data[4:8]!r}, not {_IDENTIFIER!r}"
         raise LoadError(f"not a TFLite file: {found}")
-    return _Parser(data).model()
+    try:
+        return _Parser(data).model()
+    except RefqError:
+        raise
+    except _OUTSIDE as error:
+        raise LoadError(f"damaged TFLite file: an offset or a length points outside it ({error})") from error
 
 
 @cache

@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from struct import error as StructError
 from typing import Any
 
 import numpy as np
@@ -45,7 +44,7 @@ def read_tflite(path: Path) -> Graph:
         return _graph(model, path.stem)
     except RefqError as error:
         raise type(error)(f"{path}: {error}") from error
-    except (OSError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, StructError) as error:
+    except (OSError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise LoadError(f"{path}: not a whole TFLite file: {type(error).__name__}: {reason}") from error
 
@@ -76,7 +75,7 @@ def _graph(model: FileModel, name: str) -> Graph:
         meta["renamed"] = json.dumps(renamed)
     if builder.reshaped:
         meta["shapes_recomputed"] = ", ".join(builder.reshaped)
-    return builder.graph(model.name or name, tuple(names[i] for i in model.outputs), meta)
+    return builder.graph(name, tuple(names[i] for i in model.outputs), meta)
 
 
 def tensors(model: FileModel) -> list[Operand]:
