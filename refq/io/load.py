@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from refq.errors import LoadError, UnsupportedError
+from refq.errors import LoadError
 from refq.graph import Graph
 
 
@@ -14,8 +14,9 @@ def load(path: str | Path, *, input_shape: Sequence[int] | None = None) -> Graph
 
     Parameters
     ----------
-    path : .h5 or .hdf5 (Keras 2 and 3, or written by `refq.save`), .keras or .tflite
-    input_shape : sizes without the batch, for a Keras model with one input; needed where the file leaves them open
+    path : .h5 or .hdf5 (Keras 2 and 3, or written by `refq.save`), .keras, .onnx or .tflite
+    input_shape : sizes without the batch, in the file's order, for a model with one input; needed where the file leaves
+        them open
 
     Returns
     -------
@@ -29,12 +30,14 @@ def load(path: str | Path, *, input_shape: Sequence[int] | None = None) -> Graph
     """
     path = Path(path)
     if path.is_dir():
-        raise LoadError(f"{path}: is a directory; give a .h5, .keras or .tflite file")
+        raise LoadError(f"{path}: is a directory; give a .h5, .keras, .onnx or .tflite file")
     if not path.exists():
         raise LoadError(f"{path}: no such file")
     suffix = path.suffix.lower()
     if suffix == ".onnx":
-        raise UnsupportedError(f"{path}: .onnx files are not read by this version; give a .h5, .keras or .tflite file")
+        from refq.io.onnx import read_onnx
+
+        return read_onnx(path, input_shape)
     if suffix == ".tflite":
         from refq.io.tflite import read_tflite
 
@@ -44,7 +47,7 @@ def load(path: str | Path, *, input_shape: Sequence[int] | None = None) -> Graph
 
         return read_keras(path, input_shape)
     if suffix not in (".h5", ".hdf5"):
-        raise LoadError(f"{path}: suffix {suffix!r} is not .h5, .hdf5, .keras or .tflite")
+        raise LoadError(f"{path}: suffix {suffix!r} is not .h5, .hdf5, .keras, .onnx or .tflite")
     import h5py
 
     if not h5py.is_hdf5(path):
