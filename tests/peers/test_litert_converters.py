@@ -9,7 +9,8 @@ import refq
 
 pytest.importorskip("ai_edge_litert")
 
-from tests.peers.litert import Op, Tensor, build, run, single
+from tests.peers.agreement import agree
+from tests.peers.litert import Op, Tensor, build, single
 
 GRIDS = {"int8": (0.05, -3), "int16": (0.0002, 0), "float32": (None, 0)}
 
@@ -36,25 +37,6 @@ def fresh(rng, given):
         return rng.normal(size=given.shape).astype(np.float32)
     info = np.iinfo(given.dtype)
     return rng.integers(info.min, info.max + 1, given.shape).astype(given.dtype)
-
-
-def agree(tmp_path, model, inputs):
-    """Outputs of refq and LiteRT: codes equal, reals within 1e-5."""
-    path = tmp_path / "model.tflite"
-    path.write_bytes(model)
-    graph = refq.load(path)
-    expected = run(model, inputs)
-    on_codes = all(value.dtype.kind == "i" for value in inputs)
-    ours = refq.run(graph, inputs if len(inputs) > 1 else inputs[0], path="integer" if on_codes else "float")
-    ours = ours if isinstance(ours, tuple) else (ours,)
-    assert len(ours) == len(expected)
-    for mine, theirs in zip(ours, expected, strict=True):
-        assert mine.shape == theirs.shape
-        if on_codes:
-            assert mine.dtype == theirs.dtype
-            assert np.count_nonzero(mine != theirs) == 0
-        else:
-            np.testing.assert_allclose(mine, theirs, rtol=2e-5, atol=2e-5)
 
 
 SAME_GRID = [  # operator, input shape, constant operands, output shapes, options
