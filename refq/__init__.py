@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from refq.accumulators import safe_accumulators
     from refq.comparison import compare
     from refq.execute import run, trace
     from refq.graph import Graph, LoopNest, Node, QParams, TensorSpec
@@ -38,6 +39,7 @@ _HOMES = {
     "load": "refq.io.load",
     "quantize": "refq.quantization",
     "run": "refq.execute",
+    "safe_accumulators": "refq.accumulators",
     "save": "refq.io.native",
     "trace": "refq.execute",
 }
@@ -55,6 +57,7 @@ __all__ = [
     "load",
     "quantize",
     "run",
+    "safe_accumulators",
     "save",
     "trace",
 ]

@@ -2,6 +2,7 @@
 
 from refq.numerics.accumulator import Accumulator
 from refq.numerics.arithmetic import ANY, Arithmetic, IntegerRule
+from refq.numerics.bounds import accumulator_bits, accumulator_range
 from refq.numerics.events import Events
 from refq.numerics.fixed_point import (
     quantize_multiplier,
@@ -36,6 +37,8 @@ __all__ = [
     "IntegerRule",
     "Requantizer",
     "RoundingMode",
+    "accumulator_bits",
+    "accumulator_range",
     "double",
     "dyadic",
     "exact_matmul",

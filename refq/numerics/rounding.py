@@ -2,6 +2,10 @@
 
 Two families with the same names: `round_real` for floating-point input, and `shift_right` for integers divided by a
 power of two, where every mode is exact at any width an int64 holds.
+
+Mode "stochastic" goes up with the probability of the fraction, so that the mean over many roundings is the value
+itself. Its draws come from a generator the caller passes, one 64-bit draw an element in C order, whatever the values:
+chunks of the leading axis that share one generator round exactly as the whole array does.
 """
 
 from __future__ import annotations
@@ -13,12 +17,15 @@ from numpy.typing import NDArray
 
 from refq.errors import RangeError
 
-RoundingMode = Literal["half_even", "half_away", "half_up", "floor", "ceil", "toward_zero"]
+RoundingMode = Literal["half_even", "half_away", "half_up", "floor", "ceil", "toward_zero", "stochastic"]
 
 ROUNDING_MODES: tuple[RoundingMode, ...] = ("half_even", "half_away", "half_up", "floor", "ceil", "toward_zero")
+"""The modes that are functions of the value alone; "stochastic" besides takes a generator."""
+
+_DRAW_BITS = 62
 
 
-def round_real(x: Any, mode: RoundingMode = "half_even") -> NDArray[Any]:
+def round_real(x: Any, mode: RoundingMode = "half_even", rng: np.random.Generator | None = None) -> NDArray[Any]:
     """Round reals to integers; the result keeps the floating type of `x`.
 
     half_even: to nearest, ties to even. half_away: ties away from zero. half_up: ties towards +inf.
@@ -26,14 +33,16 @@ def round_real(x: Any, mode: RoundingMode = "half_even") -> NDArray[Any]:
     Parameters
     ----------
     x : float array
-    mode : one of ROUNDING_MODES
+    mode : one of ROUNDING_MODES, or "stochastic"
+    rng : generator of mode "stochastic"; the others take none
 
     Raises
     ------
-    RangeError    if the mode is unknown
+    RangeError    if the mode is unknown, or "stochastic" has no generator
 
     Notes
     -----
+    Stochastic: floor(x) + (u < x - floor(x)), u uniform in [0, 1) with 53 bits (Gupta et al. 2015, section 3).
     half_away and half_up compare the exact fraction x - floor(x) with 1/2. Adding 0.5 first would be wrong for
     0.49999999999999994, whose sum with 0.5 rounds to 1.
 
@@ -41,6 +50,11 @@ def round_real(x: Any, mode: RoundingMode = "half_even") -> NDArray[Any]:
     [-2.0, -1.0, 1.0, 2.0]
     """
     x = np.asarray(x)
+    if mode == "stochastic":
+        low = np.floor(x)
+        with np.errstate(invalid="ignore"):
+            fraction = x - low
+        return (low + (_generator(rng).random(x.shape) < fraction)).astype(x.dtype)
     with np.errstate(invalid="ignore"):  # the fraction of an infinity is NaN, and compares as no tie
         return _round(x, mode)
 
@@ -64,18 +78,30 @@ def _round(x: NDArray[Any], mode: RoundingMode) -> NDArray[Any]:
     raise RangeError(f"rounding mode {mode!r} is not one of {', '.join(ROUNDING_MODES)}")
 
 
-def shift_right(x: Any, shift: Any, mode: RoundingMode) -> NDArray[np.int64]:
+def _generator(rng: np.random.Generator | None) -> np.random.Generator:
+    if rng is None:
+        raise RangeError("rounding mode 'stochastic' needs a generator; pass rng=np.random.default_rng(seed)")
+    return rng
+
+
+def shift_right(x: Any, shift: Any, mode: RoundingMode, rng: np.random.Generator | None = None) -> NDArray[np.int64]:
     """Divide integers by 2**shift, rounding by `mode`; exact, no overflow inside.
 
     Parameters
     ----------
     x : integer array, |x| < 2**63
     shift : int or integer array in 0..62, broadcast against x
-    mode : one of ROUNDING_MODES
+    mode : one of ROUNDING_MODES, or "stochastic"
+    rng : generator of mode "stochastic"; the others take none
 
     Raises
     ------
-    RangeError    if the mode is unknown or a shift is outside 0..62
+    RangeError    if the mode is unknown, "stochastic" has no generator, or a shift is outside 0..62
+
+    Notes
+    -----
+    Stochastic: (x + u) >> shift with u uniform in 0..2**shift - 1, the adder of random bits in front of a truncating
+    shifter; the probability is exact.
 
     >>> shift_right(np.array([-3, -1, 1, 3]), 1, "half_even").tolist()
     [-2, 0, 0, 2]
@@ -86,6 +112,9 @@ def shift_right(x: Any, shift: Any, mode: RoundingMode) -> NDArray[np.int64]:
         raise RangeError(f"shift={shift} is outside 0..62")
     low = x >> shift
     rest = x - (low << shift)  # 0 <= rest < 2**shift
+    if mode == "stochastic":
+        draws = _generator(rng).integers(0, 1 << _DRAW_BITS, low.shape) >> (_DRAW_BITS - shift)
+        return low + (rest > (np.int64(1) << shift) - 1 - draws)
     half = (np.int64(1) << shift) >> 1  # 0 where shift == 0, and there rest == 0
     is_tie = (rest == half) & (shift > 0)
     above = rest > half
