@@ -14,7 +14,11 @@ from refq.io.tflite.converters import converts
 def quantize(builder: Builder, op: Operation) -> None:
     """Between integer types a requantization; at a real tensor that has the grid already, nothing."""
     op.takes(1)
-    builder.emit("Identity" if op.x.qparams == op.y.qparams else "Requantize", op, [op.x])
+    x = op.x
+    if x.qparams == op.y.qparams:
+        builder.emit("Identity", op, [x])
+    else:
+        builder.emit("Requantize", op, [x], through_reals=x.is_real)
 
 
 @converts("DEQUANTIZE")
