@@ -1,5 +1,6 @@
 """LayerNormalization: zero mean and unit variance over the last axes of each sample."""
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -9,18 +10,21 @@ from refq.errors import ShapeError
 from refq.graph import LoopNest
 from refq.layers.base import Array, Layer, Shape
 from refq.layers.registry import layer
+from refq.numerics import Arithmetic
+from refq.numerics.ibert_rules import layer_normalization
 
 
 @layer("LayerNormalization")
 class LayerNormalization(Layer):
     """y = gamma * (x - mean) / sqrt(var + epsilon) + beta, mean and var over `axis`; Ba et al. 2016.
 
-    gamma, beta have the sizes of the normalized axes. Float and fake paths only.
+    gamma, beta have the sizes of the normalized axes and stay real: the integer path makes one multiplier and one
+    offset a channel of them. Integer path: `refq.numerics.ibert_rules.layer_normalization`, on every profile, since
+    TFLite has no such kernel and decomposes the layer.
     """
 
     operands = ("x", "gamma", "beta")
     parameters = frozenset({"gamma", "beta"})
-    has_integer = False
 
     axis: tuple[int, ...] = (-1,)
     epsilon: float = 1e-3
@@ -57,6 +61,9 @@ class LayerNormalization(Layer):
         mean = inner.mean(axis=axes, keepdims=True)
         dx = (inner - mean - normal * (inner * normal).mean(axis=axes, keepdims=True)) / spread
         return dx, (dy * normal).sum(axis=others), dy.sum(axis=others)
+
+    def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
+        return layer_normalization(self, codes, grids, out, arithmetic)
 
     def nest(self, x: Shape, gamma: Shape, beta: Shape) -> LoopNest:
         size = prod(x)

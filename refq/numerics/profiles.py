@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from refq.errors import RangeError
-from refq.numerics import shift_only
+from refq.numerics import ibert_rules, shift_only
 from refq.numerics.arithmetic import ANY, Arithmetic
 from refq.numerics.requantize import double, dyadic, float32_factor, float32_product, int64, pow2, single_away
 from refq.numerics.residual import add_branches, subtract_branches
@@ -49,6 +49,18 @@ DYADIC = Arithmetic(
 )
 """HAWQ-V3: one dyadic multiplier m / 2**e everywhere, residual branches rescaled one by one."""
 
+IBERT = replace(
+    DYADIC,
+    name="ibert",
+    rules={
+        **DYADIC.rules,
+        "Gelu": ibert_rules.gelu,
+        "Softmax": ibert_rules.softmax,
+        "LayerNormalization": ibert_rules.layer_normalization,
+    },
+)
+"""I-BERT: the dyadic rules, and integer polynomials for what surrounds attention; see recipe "ibert"."""
+
 POW2 = Arithmetic(
     name="pow2",
     requantize={ANY: pow2},
@@ -56,7 +68,7 @@ POW2 = Arithmetic(
 )
 """Shift only, as CMSIS-NN's first kernels scaled: every scale a power of two, see recipe "int8-pow2"."""
 
-PROFILES: Mapping[str, Arithmetic] = {profile.name: profile for profile in (LITERT, CMSIS_NN, DYADIC, POW2)}
+PROFILES: Mapping[str, Arithmetic] = {profile.name: profile for profile in (LITERT, CMSIS_NN, DYADIC, IBERT, POW2)}
 
 
 def find_arithmetic(arithmetic: str | Arithmetic) -> Arithmetic:
