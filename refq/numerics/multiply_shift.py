@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refq.errors import RangeError
+from refq.numerics.rounding import shift_right
 
 _LIMB = 31
 _MASK = (1 << _LIMB) - 1
@@ -40,9 +41,11 @@ def multiply_shift(
     m, right = np.asarray(m, np.int64), np.asarray(right, np.int64)
     if np.any(right < 0):
         raise RangeError(f"shift to the right of {int(right.min())} places: the factor is beyond 2**31")
-    if mode == "half_up" and _largest(acc) * _largest(m) < 1 << 62:  # with half a step, still below 2**63
+    if _largest(acc) * _largest(m) < 1 << 62:  # with half a step, still below 2**63; past 62 places nothing is left
         places = np.minimum(right, 62)
-        return np.where(right > 62, 0, (acc * m + ((np.int64(1) << places) >> 1)) >> places)
+        if mode == "half_up":
+            return np.where(right > 62, 0, (acc * m + ((np.int64(1) << places) >> 1)) >> places)
+        return np.where(right > 62, 0, shift_right(acc * m, places, mode))
     high, low = _product(acc, m)
     inside, beyond = np.minimum(right, _LIMB), np.clip(right - _LIMB, 0, 62)
     left = _LIMB - inside

@@ -51,12 +51,16 @@ def round_real(x: Any, mode: RoundingMode = "half_even", rng: np.random.Generato
     """
     x = np.asarray(x)
     if mode == "stochastic":
-        low = np.floor(x)
         with np.errstate(invalid="ignore"):
-            fraction = x - low
-        return (low + (_generator(rng).random(x.shape) < fraction)).astype(x.dtype)
+            return _round_stochastic(x, _generator(rng))
     with np.errstate(invalid="ignore"):  # the fraction of an infinity is NaN, and compares as no tie
         return _round(x, mode)
+
+
+def _round_stochastic(x: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    low: NDArray[Any] = np.floor(x)
+    up: NDArray[np.bool_] = rng.random(x.shape) < x - low
+    return np.asarray(low + up, x.dtype)
 
 
 def _round(x: NDArray[Any], mode: RoundingMode) -> NDArray[Any]:
@@ -113,8 +117,8 @@ def shift_right(x: Any, shift: Any, mode: RoundingMode, rng: np.random.Generator
     low = x >> shift
     rest = x - (low << shift)  # 0 <= rest < 2**shift
     if mode == "stochastic":
-        draws = _generator(rng).integers(0, 1 << _DRAW_BITS, low.shape) >> (_DRAW_BITS - shift)
-        return low + (rest > (np.int64(1) << shift) - 1 - draws)
+        draws = np.asarray(_generator(rng).integers(0, 1 << _DRAW_BITS, low.shape), np.int64)
+        return low + (rest > (np.int64(1) << shift) - 1 - (draws >> (_DRAW_BITS - shift)))
     half = (np.int64(1) << shift) >> 1  # 0 where shift == 0, and there rest == 0
     is_tie = (rest == half) & (shift > 0)
     above = rest > half

@@ -61,5 +61,5 @@ def average(
         (q.astype(np.int64) - grid.zero_point) << power_of_two(float(grid.scale) / finest)
         for q, grid in zip(codes, grids, strict=True)
     ]
-    total = np.sum(aligned, axis=0, dtype=np.int64)
+    total = np.asarray(sum(aligned[1:], aligned[0]))
     return divide_with_shift(total, power_of_two(finest / float(out.scale)), len(codes)) + out.zero_point

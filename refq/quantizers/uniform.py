@@ -88,4 +88,5 @@ class Uniform:
         if not self.power_of_two_scale:
             return rounded
         mantissa, exponent = np.frexp(rounded)
-        return np.ldexp(np.float32(1), np.where(mantissa == 0.5, exponent - 1, exponent)).astype(np.float32)
+        powers = np.asarray(exponent, np.int64) - (mantissa == 0.5)
+        return np.asarray(2.0**powers, np.float32)
