@@ -64,7 +64,7 @@ def read_vectors(name: str) -> Vectors:
     folder = golden_root() / "tflite"
     about = json.loads((folder / f"{name}.json").read_text())
     vectors = Vectors(name=name, about=about, model=_model(name, about))
-    numbered: dict[str, dict[int | None, np.ndarray]] = {}
+    numbered: dict[str, dict[str | None, np.ndarray]] = {}
     with np.load(folder / f"{name}.npz") as arrays:
         for key in arrays.files:
             if key == "intermediate_samples":
@@ -74,28 +74,35 @@ def read_vectors(name: str) -> Vectors:
             elif found := _CONSTANT.match(key):
                 vectors.constants[int(found[1])] = arrays[key]
             elif found := _NUMBERED.match(key):
-                numbered.setdefault(found[1], {})[None if found[2] is None else int(found[2])] = arrays[key]
+                numbered.setdefault(found[1], {})[found[2]] = arrays[key]
             else:
                 raise NotUnderstoodError(f"{name}: key {key!r}")
     unknown = set(numbered) - {"input", "output_ref"} - OTHER_RESOLVERS
     if unknown or "output_ref" not in numbered or "input" not in numbered:
         raise NotUnderstoodError(f"{name}: inputs and outputs {sorted(numbered)}")
-    vectors.inputs = _by_tensor(name, "input", numbered["input"], vectors.graph["inputs"])
-    vectors.outputs = _by_tensor(name, "output_ref", numbered["output_ref"], vectors.graph["outputs"])
+    vectors.inputs = _by_tensor(name, "input", numbered["input"], vectors.graph, vectors.graph["inputs"])
+    vectors.outputs = _by_tensor(name, "output_ref", numbered["output_ref"], vectors.graph, vectors.graph["outputs"])
     if vectors.activations and max(sample for _, sample in vectors.activations) >= len(vectors.samples):
         raise NotUnderstoodError(f"{name}: activations of more samples than intermediate_samples names")
     return vectors
 
 
-def _by_tensor(name: str, what: str, arrays: dict[int | None, np.ndarray], indices: list[int]) -> dict[int, np.ndarray]:
-    """Arrays by tensor index: a key without a number is the only one, or number 0; a number is an index or a place."""
-    if None in arrays:
-        arrays = {(0 if number is None else number): array for number, array in arrays.items()}
-    if set(arrays) == set(indices) and set(indices) != set(range(len(indices))):
-        return {int(number): array for number, array in arrays.items() if number is not None}
-    if set(arrays) != set(range(len(indices))):
-        raise NotUnderstoodError(f"{name}: {what} numbers {sorted(map(str, arrays))} for the tensors {indices}")
-    return {index: arrays[place] for place, index in enumerate(indices)}
+def _by_tensor(
+    name: str, what: str, arrays: dict[str | None, np.ndarray], graph: dict[str, Any], indices: list[int]
+) -> dict[int, np.ndarray]:
+    """Arrays by tensor index. A number in a key is a tensor index or a place in the list, whichever fits the shapes.
+
+    Where both fit, three digits are an index, as in actNNN. A key without a number is the only one, or number 0.
+    """
+    numbered = {int(number or 0): array for number, array in arrays.items()}
+    readings = [{i: numbered.get(i) for i in indices}, {i: numbered.get(place) for place, i in enumerate(indices)}]
+    if any(number is None or len(number) < 3 for number in arrays):
+        readings.reverse()
+    for reading in readings:
+        fits = [a is not None and list(a.shape[1:]) == graph["tensors"][i]["shape"][1:] for i, a in reading.items()]
+        if all(fits) and len(numbered) == len(indices):
+            return {index: array for index, array in reading.items() if array is not None}
+    raise NotUnderstoodError(f"{name}: {what} keys {sorted(map(str, arrays))} do not fit the tensors {indices}")
 
 
 def _model(name: str, about: dict[str, Any]) -> Path:
