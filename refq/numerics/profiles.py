@@ -6,9 +6,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from refq.errors import RangeError
-from refq.numerics import ibert_rules, shift_only
+from refq.numerics import ibert_rules, onnxruntime, shift_only
+from refq.numerics.accumulator import Accumulator
 from refq.numerics.arithmetic import ANY, Arithmetic
-from refq.numerics.requantize import double, dyadic, float32_factor, float32_product, int64, pow2, single_away
+from refq.numerics.requantize import (
+    double,
+    dyadic,
+    float32_factor,
+    float32_half_even,
+    float32_product,
+    int64,
+    pow2,
+    single_away,
+)
 from refq.numerics.residual import add_branches, subtract_branches
 
 LITERT = Arithmetic(
@@ -68,7 +78,17 @@ POW2 = Arithmetic(
 )
 """Shift only, as CMSIS-NN's first kernels scaled: every scale a power of two, see recipe "int8-pow2"."""
 
-PROFILES: Mapping[str, Arithmetic] = {profile.name: profile for profile in (LITERT, CMSIS_NN, DYADIC, IBERT, POW2)}
+ONNX = Arithmetic(
+    name="onnx",
+    requantize={ANY: replace(float32_half_even, factor=float32_factor)},
+    rules=onnxruntime.RULES,
+    accumulator=Accumulator(bits=32, overflow="wrap"),
+)
+"""ONNX Runtime 1.32 CPU kernels (x86-64): float32 factors, round half even; QDQ pairs fused into them."""
+
+PROFILES: Mapping[str, Arithmetic] = {
+    profile.name: profile for profile in (LITERT, CMSIS_NN, ONNX, DYADIC, IBERT, POW2)
+}
 
 
 def find_arithmetic(arithmetic: str | Arithmetic) -> Arithmetic:
