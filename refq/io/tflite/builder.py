@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf, prod
 from typing import Any
@@ -155,7 +156,7 @@ class Builder:
         self,
         layer: str,
         op: Operation,
-        inputs: list[Operand | None],
+        inputs: Sequence[Operand | None],
         output: Operand | list[Operand] | None = None,
         *,
         name: str = "",

@@ -132,7 +132,7 @@ def fully_connected(builder: Builder, op: Operation) -> None:
         raise op.refuse("shuffled weights have no rule")
     if len(w.shape) != 2:
         raise ShapeError(f"{op.kind} {op.name!r}: weight shape {w.shape} must be (outputs, inputs)")
-    if len(x.shape) != 2 and not op.option("keep_num_dims", False):
+    if (len(x.shape) != 2 or x.shape[1] != w.shape[1]) and not op.option("keep_num_dims", False):
         rows = builder.tensor(f"{op.y.name}/rows", x.qparams, x.dtype)
         x = builder.emit("Reshape", op, [x], rows, name=f"{op.name}/rows", shape=(-1, w.shape[1]))
     builder.emit("Dense", op, [x, w, bias(builder, op, 2, op.x, w)], clamp=op.clamp)

@@ -50,11 +50,14 @@ def read_tflite(path: Path) -> Graph:
 
 
 def _graph(model: FileModel, name: str) -> Graph:
-    if model.subgraphs != 1:
-        raise UnsupportedError(f"holds {model.subgraphs} subgraphs (control flow); a model of one subgraph is needed")
     unknown = sorted({operator.kind for operator in model.operators if converter(operator.kind) is None})
-    if unknown:
-        raise UnsupportedError(f"no converter for {', '.join(unknown)}; supported are {', '.join(converted_kinds())}")
+    reasons = [f"no converter for {', '.join(unknown)}"] if unknown else []
+    if model.subgraphs != 1:
+        reasons.insert(
+            0, f"holds {model.subgraphs} subgraphs (control flow, or a model for each signature), one is read"
+        )
+    if reasons:
+        raise UnsupportedError(f"{'; '.join(reasons)}; supported are {', '.join(converted_kinds())}")
     operands = tensors(model)
     names = [operand.name for operand in operands]
     for index in (*model.inputs, *model.outputs):
