@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,8 @@ class WatchedAccumulator(Accumulator):
 
 def watched_accumulator(accumulator: Accumulator, events: Events, node: str) -> Accumulator:
     """The same accumulator, counting."""
-    return WatchedAccumulator(bits=accumulator.bits, overflow=accumulator.overflow, events=events, node=node)
+    kept = {each.name: getattr(accumulator, each.name) for each in fields(accumulator)}
+    return WatchedAccumulator(**kept, events=events, node=node)
 
 
 def watched_requantizer(requantizer: Requantizer, events: Events, node: str) -> Requantizer:

@@ -51,6 +51,21 @@ def test_ties_of_both_rounding_steps_are_counted_apart():
     assert found(arithmetic) == {"tie": 3, "second_tie": sum(h % 2 for h in halves)}
 
 
+def test_counts_of_two_rounding_steps_equal_those_of_big_integers():
+    accs = np.random.default_rng(4).integers(-5000, 5000, 400)
+    for m, s in ((2**30, -1), (3 * 2**29, -2), (2**30 + 2**29 + 2**27, -3), (2**30, 3)):
+        arithmetic = watched()
+        arithmetic.requantizer("Conv2D").apply(accs, np.array(m), np.array(s))
+        left, right = max(s, 0), max(-s, 0)
+        products = [(int(v) << left) * m for v in accs]
+        highs = [naive.srdhm(int(v) << left, m) for v in accs]
+        want = {
+            "tie": sum(p % 2**31 == 2**30 for p in products),
+            "second_tie": sum(right > 0 and h % 2**right == 2 ** (right - 1) for h in highs),
+        }
+        assert found(arithmetic) == {kind: count for kind, count in want.items() if count}
+
+
 def test_ties_of_one_rounding_step_are_counted():
     for rule in (single, pow2):
         arithmetic = watched(rule)
@@ -77,10 +92,12 @@ def one_dense(weight: int, out: QParams) -> Graph:
 
 
 def test_outputs_clamped_low_and_high_are_counted_under_the_name_of_their_node():
-    events, graph = Events(), one_dense(2, QParams(scale=1.0))
-    codes = np.array([[-100], [-64], [63], [64], [65], [0]], np.int8)
+    events, graph = Events(), one_dense(3, QParams(scale=1.0, zero_point=1))
+    codes = np.array(
+        [[-44], [-43], [42], [43], [44], [0]], np.int8
+    )  # 3x + 1; both ends of the grid are reached exactly
     y = refq.run(graph, codes, path="integer", arithmetic=LITERT.watched(events))
-    assert y.ravel().tolist() == [-128, -128, 126, 127, 127, 0]
+    assert y.ravel().tolist() == [-128, -128, 127, 127, 127, 1]
     assert (events["fc", "clamped_low"], events["fc", "clamped_high"]) == (1, 2)
     assert "fc" in str(events)
     assert "clamped_high" in str(events)

@@ -93,6 +93,11 @@ def test_a_power_of_two_scale_is_the_smallest_one_that_covers_the_range(low, hig
     assert top >= high - 0.51 * float(rounded.scale)
 
 
+def test_a_scale_that_is_a_power_of_two_already_stays():
+    powers = 2.0 ** np.arange(-30, 5)
+    assert Uniform(power_of_two_scale=True).admissible_scale(powers).tolist() == powers.tolist()
+
+
 def test_recipes_from_files_take_the_key(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("[activations]\npower_of_two_scale = true\nsymmetric = true\n")
