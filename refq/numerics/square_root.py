@@ -29,8 +29,8 @@ def integer_square_root(x: Any) -> NDArray[np.int64]:
 
     Notes
     -----
-    With r the exact floor, the float64 root of x lies in [r, r + 1]: conversion and root are monotonic, and that of r**2
-    is r, since conversion moves it by less than half a float64 step at r. One comparison corrects it.
+    With r the exact floor, the float64 root of x lies in [r, r + 1]: conversion and root are monotonic, and that of
+    r**2 is r, since conversion moves it by less than half a float64 step at r. One comparison corrects it.
 
     >>> integer_square_root([0, 15, 16, 2**63 - 1]).tolist()
     [0, 3, 4, 3037000499]
