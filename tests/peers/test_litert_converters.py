@@ -12,7 +12,7 @@ pytest.importorskip("ai_edge_litert")
 from tests.peers.agreement import agree
 from tests.peers.litert import Op, Tensor, build, single
 
-GRIDS = {"int8": (0.05, -3), "int16": (0.0002, 0), "float32": (None, 0)}
+GRIDS = {"int8": (0.05, -3), "uint8": (0.05, 125), "int16": (0.0002, 0), "float32": (None, 0)}
 
 
 def seeded(name):
@@ -86,10 +86,14 @@ SAME_GRID = [  # operator, input shape, constant operands, output shapes, option
 ]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "int8", "int16"])
+@pytest.mark.parametrize("dtype", ["float32", "int8", "uint8", "int16"])
 @pytest.mark.parametrize("case", SAME_GRID, ids=lambda case: f"{case[0]}-{case[4]}" if case[4] else case[0])
 def test_operators_on_one_grid_equal_litert(tmp_path, case, dtype):
     code, shape, constants, outputs, options = case
+    if dtype == "uint8" and code == "RESIZE_BILINEAR":
+        pytest.skip(
+            "LiteRT interpolates uint8 in floating point, int8 and int16 in integers; refq has the integer rule"
+        )
     if code.endswith("POOL_2D"):
         options = {**options, "filter_width": 3, "filter_height": 2}
     x = tensor("x", shape, dtype)
@@ -113,17 +117,17 @@ OWN_GRID = [  # operator, input shapes, output shape, options
 ]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "int8", "int16"])
+@pytest.mark.parametrize("dtype", ["float32", "int8", "uint8", "int16"])
 @pytest.mark.parametrize("case", OWN_GRID, ids=lambda case: f"{case[0]}-{case[3]}" if case[3] else case[0])
 def test_operators_on_their_own_grid_equal_litert(tmp_path, case, dtype):
     code, shapes, out, options = case
     if dtype == "float32" and code == "QUANTIZE":
         pytest.skip("QUANTIZE gives codes")
-    if dtype == "int16" and code in ("RELU", "RELU6", "RELU_N1_TO_1"):
-        pytest.skip("LiteRT has no int16 kernel")
-    scales = (0.07, 0.031) if dtype == "int8" else (0.0003, 0.00011)
-    xs = [tensor(f"x{i}", s, dtype, scales[i], 5 - 9 * i) for i, s in enumerate(shapes)]
-    y = tensor("y", out, dtype, 0.09 if dtype == "int8" else 0.0004, 11)
+    if (dtype, code) in (("int16", "RELU_N1_TO_1"), ("uint8", "BATCH_MATMUL")):
+        pytest.skip(f"LiteRT has no {dtype} kernel")
+    scales = (0.07, 0.031) if dtype != "int16" else (0.0003, 0.00011)
+    xs = [tensor(f"x{i}", s, dtype, scales[i], 15 - 9 * i) for i, s in enumerate(shapes)]
+    y = tensor("y", out, dtype, 0.09 if dtype != "int16" else 0.0004, 11)
     rng = seeded(code)
     agree(tmp_path, single(code, xs, [y], options), [fresh(rng, x) for x in xs])
 

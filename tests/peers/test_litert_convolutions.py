@@ -59,8 +59,6 @@ def output_size(size, kernel, stride, dilation, padding):
 @pytest.mark.parametrize("activation", ["NONE", "RELU", "RELU6", "RELU_N1_TO_1"])
 @pytest.mark.parametrize(("stride", "dilation", "groups"), [(1, 1, 1), (2, 1, 2), (1, 2, 1)])
 def test_conv_2d(tmp_path, kind, padding, activation, stride, dilation, groups):
-    if groups > 1 and kind == "int4":
-        pytest.skip("LiteRT has no grouped int4 kernel")
     make = Maker(kind, seed=stride + dilation)
     x = make.activation("x", (1, 9, 8, 4), 0.05, 7)
     w = make.weights((6, 3, 2, 4 // groups))
