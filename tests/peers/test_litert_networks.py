@@ -147,10 +147,12 @@ def test_every_tensor_of_a_random_network_equals_litert(tmp_path, seed, dtype):
     path = tmp_path / "model.tflite"
     path.write_bytes(model)
     info = np.iinfo(dtype)
-    x = network.rng.integers(info.min, info.max + 1, network.first.shape).astype(dtype)
-    theirs, traced = run_all(model, [x]), refq.trace(refq.load(path), x, path="integer")
-    for index, tensor in enumerate(network.tensors):
-        if tensor.data is None:
-            wrong = int((traced[tensor.name] != theirs[index]).sum())
-            kind = next((op.code for op in network.ops if tensor.name in op.outputs), "input")
-            assert wrong == 0, f"{kind} {tensor.name}: {wrong} of {theirs[index].size} differ"
+    batch = network.rng.integers(info.min, info.max + 1, (2, *network.first.shape[1:])).astype(dtype)
+    traced = refq.trace(refq.load(path), batch, path="integer")
+    for row in (0, 1):
+        theirs = run_all(model, [batch[row : row + 1]])
+        for index, tensor in enumerate(network.tensors):
+            if tensor.data is None:
+                wrong = int((traced[tensor.name][row] != theirs[index][0]).sum())
+                kind = next((op.code for op in network.ops if tensor.name in op.outputs), "input")
+                assert wrong == 0, f"{kind} {tensor.name}: {wrong} of {theirs[index].size} differ"
