@@ -89,13 +89,17 @@ def node_function(graph: Graph, path: Path, arithmetic: Arithmetic) -> Step:
     """The function that computes one node from its inputs on a path; what the interpreter calls for every node."""
     grid = {name: spec.qparams for name, spec in graph.tensors.items()}
 
-    def real(node: Node, inputs: list[Any]) -> tuple[Array, ...]:
-        y = layer_for(node).forward(*inputs)
+    def clamped(node: Node, y: Any) -> tuple[Array, ...]:
         outputs = y if isinstance(y, tuple) else (y,)
         return outputs if node.clamp is None else tuple(np.clip(y, *node.clamp) for y in outputs)
 
+    def real(node: Node, inputs: list[Any]) -> tuple[Array, ...]:
+        return clamped(node, layer_for(node).forward(*inputs))
+
     def fake(node: Node, inputs: list[Any]) -> tuple[Array, ...]:
-        outputs = real(node, inputs)
+        outs = tuple(grid[name] for name in node.outputs)
+        grids = [grid[name] if name else None for name in node.inputs]
+        outputs = clamped(node, layer_for(node).fake(inputs, grids, outs[0] if len(outs) == 1 else outs))
         return tuple(
             y if (g := grid[name]) is None else fake_quantize(y, g)
             for name, y in zip(node.outputs, outputs, strict=True)

@@ -73,6 +73,14 @@ class Layer:
         """Real outputs from real inputs, in their floating type; None for an absent optional input."""
         raise NotImplementedError
 
+    def fake(self, arrays: Sequence[Any], grids: Sequence[Any], out: Any) -> Any:
+        """Real outputs on the fake path: `forward`, but for layers whose hardware keeps an inner state on a grid."""
+        return self.forward(*arrays)
+
+    def inner(self, *arrays: Any) -> dict[str, Array]:
+        """Real inner states that calibration must see, by name; most layers have none."""
+        return {}
+
     def grad(self, dy: Array, *arrays: Any) -> tuple[Array | None, ...]:
         """Gradient with respect to every input, None where there is none (indices, absent inputs)."""
         raise NotImplementedError

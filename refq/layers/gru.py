@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from refq.layers.base import Array
-from refq.layers.lstm import Recurrent, gate
+from refq.layers.lstm import gate
+from refq.layers.recurrent import Recurrent
 from refq.layers.registry import layer
 
 
@@ -19,6 +20,8 @@ class GRU(Recurrent):
     recurrent biases); otherwise r multiplies h before u', and b has shape (3H). Float and fake paths only.
     Cho et al. 2014.
     """
+
+    has_integer = False
 
     return_sequences: bool = False
     go_backwards: bool = False

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from refq.errors import ShapeError, UnsupportedError
-from refq.graph import LoopNest
-from refq.layers.base import Array, Layer, Shape, TableLayer, elements
+from refq.errors import UnsupportedError
+from refq.graph import QParams
+from refq.layers.base import Array, TableLayer
 from refq.layers.hard_sigmoid import HardSigmoid
+from refq.layers.lstm_integer import GATE_SCALE, LstmCodes, LstmRule, cmsis_rule, litert_rule
+from refq.layers.recurrent import Recurrent, bias_codes
 from refq.layers.registry import layer
 from refq.layers.relu import Relu
 from refq.layers.sigmoid import Sigmoid
 from refq.layers.tanh import Tanh
+from refq.numerics import Arithmetic, float32_factor
+from refq.quantizers.apply import fake_quantize
 
 _hard_sigmoid: Any = HardSigmoid
 
@@ -35,68 +39,39 @@ def gate(name: str) -> TableLayer:
     return GATES[name]
 
 
-class Recurrent(Layer):
-    """Shape rule, order of time and loop nest of recurrent layers; x (N, T, I), w (G*H, I), u (G*H, H)."""
-
-    operands = ("x", "w", "u", "b?")
-    parameters = frozenset({"w", "u", "b"})
-    has_integer = False
-
-    return_sequences: bool
-    go_backwards: bool
-
-    def units(self, u: Shape) -> int:
-        """H, the size of the state."""
-        return u[1]
-
-    def infer_shape(self, x: Shape, w: Shape, u: Shape, b: Shape | None = None) -> Shape:
-        if len(x) != 3 or x[2] != w[1] or w[0] != u[0] or u[0] % u[1]:
-            raise ShapeError(
-                f"input shape {x}, kernel {w} and recurrent kernel {u} do not fit (N, T, I), (GH, I), (GH, H)"
-            )
-        return (x[0], x[1], u[1]) if self.return_sequences else (x[0], u[1])
-
-    def times(self, steps: int) -> range:
-        """The order in which time steps are visited."""
-        return range(steps - 1, -1, -1) if self.go_backwards else range(steps)
-
-    def collect(self, states: list[Array]) -> Array:
-        """The output: every state in the order of visiting, or the last."""
-        return np.stack(states, axis=1) if self.return_sequences else states[-1]
-
-    def state_grads(self, dy: Array, steps: int) -> list[Array]:
-        """dy as one array a visited step."""
-        if self.return_sequences:
-            return [dy[:, i] for i in range(steps)]
-        return [np.zeros_like(dy)] * (steps - 1) + [dy]
-
-    def nest(self, x: Shape, w: Shape, u: Shape, b: Shape | None = None) -> LoopNest:
-        return LoopNest(
-            kind="mac",
-            N=x[0] * x[1],
-            K=w[0],
-            C=w[1] + u[1],
-            inputs=(prod(x),),
-            weights=prod(w) + prod(u),
-            biases=elements(b),
-            outputs=prod(self.infer_shape(x, w, u, b)),
-        )
-
-
 @layer("LSTM")
 class LSTM(Recurrent):
     """i, f, o = s(x w' + h u' + b), g = a(x w' + h u' + b);  c = f * c + i * g;  h = o * a(c)
 
     Gates stand in w, u, b in Keras' order i, f, g, o; s is `recurrent_activation`, a `activation`; h, c start at 0.
-    Float and fake paths only. Hochreiter and Schmidhuber 1997, with forget gate.
+
+    Attributes
+    ----------
+    cell_clip : c is clamped to +-cell_clip; 0 for no clamp
+    cell_power : on the fake and integer paths c lives on an int16 grid of scale 2**cell_power, -15..-9; `quantize` and
+        file readers set it
+
+    Notes
+    -----
+    Integer path (see `lstm_integer`): sigmoid and tanh gates only; h lives on the output grid, scales of w and u are one a
+    tensor or one a row. Hochreiter and Schmidhuber 1997, with forget gate.
     """
+
+    has_integer = True
 
     return_sequences: bool = False
     go_backwards: bool = False
     activation: str = "tanh"
     recurrent_activation: str = "sigmoid"
+    cell_clip: float = 0.0
+    cell_power: int | None = None
 
-    def _run(self, x: Array, w: Array, u: Array, b: Array | None) -> list[dict[str, Any]]:
+    def _clipped(self, c: Array) -> Array:
+        return np.clip(c, -self.cell_clip, self.cell_clip) if self.cell_clip else c
+
+    def _run(
+        self, x: Array, w: Array, u: Array, b: Array | None, on_c: Callable[[Array], Array], on_h: Callable[..., Array]
+    ) -> list[dict[str, Any]]:
         s, a, size = gate(self.recurrent_activation), gate(self.activation), u.shape[1]
         h = c = np.zeros((len(x), size), x.dtype)
         steps: list[dict[str, Any]] = []
@@ -105,24 +80,76 @@ class LSTM(Recurrent):
             pre = pre if b is None else pre + b
             i, f, g, o = (pre[:, k * size : (k + 1) * size] for k in range(4))
             step: dict[str, Any] = {"t": t, "h0": h, "c0": c, "i": i, "f": f, "g": g, "o": o}
-            c = s.function(f) * c + s.function(i) * a.function(g)
-            h = s.function(o) * a.function(c)
-            steps.append({**step, "c": c, "h": h})
+            full = s.function(f) * c + s.function(i) * a.function(g)
+            c = on_c(self._clipped(full))
+            h = on_h(s.function(o) * a.function(c))
+            steps.append({**step, "full": full, "c": c, "h": h})
         return steps
 
     def forward(self, x: Array, w: Array, u: Array, b: Array | None = None) -> Array:
-        return self.collect([step["h"] for step in self._run(x, w, u, b)])
+        return self.collect([step["h"] for step in self._run(x, w, u, b, _same, _same)])
+
+    def fake(self, arrays: Sequence[Any], grids: Sequence[Any], out: Any) -> Any:
+        cell = self.cell_grid()
+        steps = self._run(
+            *(*arrays, None)[:4],
+            on_c=lambda c: fake_quantize(c, cell),
+            on_h=_same if out is None else lambda h: fake_quantize(h, out),
+        )
+        return self.collect([step["h"] for step in steps])
+
+    def inner(self, *arrays: Any) -> dict[str, Array]:
+        """The cell state after every step, for calibration."""
+        return {"cell": np.stack([step["c"] for step in self._run(*(*arrays, None)[:4], _same, _same)])}
+
+    def cell_grid(self) -> QParams:
+        """The grid of the cell state."""
+        if self.cell_power is None:
+            raise UnsupportedError("LSTM: cell_power is not set; calibrate with refq.quantize")
+        return QParams(scale=2.0**self.cell_power, bits=16)
+
+    def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
+        return self.run_codes(codes, grids, out, litert_rule(arithmetic, grids[0].bits))
+
+    def integer_by_tables(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
+        """The integer path by CMSIS-NN's rule."""
+        return self.run_codes(codes, grids, out, cmsis_rule(arithmetic, grids[0].bits))
+
+    def run_codes(self, codes: Sequence[Any], grids: Sequence[Any], out: QParams, rule: LstmRule) -> Array:
+        """The integer path by a rule of rounding."""
+        if (self.activation, self.recurrent_activation) != ("tanh", "sigmoid"):
+            raise UnsupportedError(
+                f"integer LSTM has tanh and sigmoid gates, not {self.activation} and {self.recurrent_activation}"
+            )
+        x, w, u = (codes[k].astype(np.int64) - _rows(grids[k].zero_point) for k in range(3))
+        s_x, s_w, s_u, power = grids[0].scale, grids[1].scale, grids[2].scale, int(np.log2(self.cell_grid().scale))
+        parameters = LstmCodes(
+            w=w,
+            u=u,
+            b=bias_codes(codes[3] if len(codes) > 3 else None, s_x, s_w),
+            input_factor=float32_factor((s_w, s_x), GATE_SCALE),
+            hidden_factor=float32_factor((s_u, out.scale), GATE_SCALE),
+            forget_to_cell=2.0**-15,
+            input_to_cell=2.0 ** (-30 - power),
+            to_output=float(float32_factor((np.float32(2.0**-30),), out.scale)),
+            power=power,
+            cell_clip=int(min(self.cell_clip / 2.0**power, 32767.0)),
+            h_zero=int(out.zero_point),
+            h_limits=(out.qmin, out.qmax),
+        )
+        steps = (x[:, t] for t in self.times(x.shape[1]))
+        return self.collect(parameters.run(steps, rule, len(x)))
 
     def grad(self, dy: Array, x: Array, w: Array, u: Array, b: Array | None = None) -> tuple[Any, ...]:
         s, a = gate(self.recurrent_activation), gate(self.activation)
-        steps = self._run(x, w, u, b)
+        steps = self._run(x, w, u, b, _same, _same)
         dx, dw, du = np.zeros_like(x), np.zeros_like(w), np.zeros_like(u)
         db = None if b is None else np.zeros_like(b)
         dh_next = dc_next = np.zeros((len(x), u.shape[1]), x.dtype)
         for step, dh_own in zip(reversed(steps), reversed(self.state_grads(dy, len(steps))), strict=True):
             i, f, g, o, c = step["i"], step["f"], step["g"], step["o"], step["c"]
             dh = dh_own + dh_next
-            dc = dc_next + dh * s.function(o) * a.derivative(c)
+            dc = (dc_next + dh * s.function(o) * a.derivative(c)) * (self._clipped(step["full"]) == step["full"])
             dpre = np.concatenate(
                 [
                     dc * a.function(g) * s.derivative(i),
@@ -139,3 +166,12 @@ class LSTM(Recurrent):
                 db += dpre.sum(axis=0)
             dh_next, dc_next = dpre @ u, dc * s.function(f)
         return dx, dw, du, db
+
+
+def _same(x: Array) -> Array:
+    return x
+
+
+def _rows(zero_point: Array) -> Array:
+    """A zero point a row, or one for all."""
+    return zero_point[:, None] if zero_point.ndim else zero_point

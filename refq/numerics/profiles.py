@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from refq.errors import RangeError
 from refq.numerics import ibert_rules, onnxruntime, shift_only
@@ -30,6 +31,7 @@ LITERT = Arithmetic(
         "Relu": replace(double, factor=float32_factor),
         "Prelu": replace(double, factor=float32_factor),
         "BatchMatMul": replace(double, factor=float32_product),
+        "Svdf": replace(double, factor=float32_factor),
         ("Conv2D", 16): int64,
         ("DepthwiseConv2D", 16): int64,
         ("Conv2DTranspose", 16): int64,
@@ -39,18 +41,20 @@ LITERT = Arithmetic(
 )
 """LiteRT 2.3 reference kernels (resolver BUILTIN_REF)."""
 
+
+
+def _by_tables(layer: Any, codes: Any, grids: Any, out: Any, arithmetic: Arithmetic) -> Any:
+    return layer.integer_by_tables(codes, grids, out, arithmetic)
+
+
 CMSIS_NN = Arithmetic(
     name="cmsis-nn",
-    requantize={
-        ANY: double,
-        ("Conv2D", 16): int64,
-        ("DepthwiseConv2D", 16): int64,
-        ("Dense", 16): int64,
-        ("BatchMatMul", 16): int64,
-    },
+    requantize={**LITERT.requantize, "Dense": double, ("Dense", 16): int64, ("LSTM", 16): int64},
+    rules={"LSTM": _by_tables},
     input_rounding="half_away",
 )
-"""CMSIS-NN: `arm_nn_requantize` (double), `arm_nn_requantize_s64` for sums of 16-bit activations."""
+"""CMSIS-NN below TensorFlow Lite Micro, which forms the multipliers as LiteRT does: `arm_nn_requantize` (double), and
+`arm_nn_requantize_s64` (int64) for sums of 16-bit activations."""
 
 DYADIC = Arithmetic(
     name="dyadic",
