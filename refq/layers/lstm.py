@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from refq.errors import UnsupportedError
+from refq.errors import RangeError, UnsupportedError
 from refq.graph import QParams
 from refq.layers.base import Array, TableLayer
 from refq.layers.hard_sigmoid import HardSigmoid
@@ -53,7 +53,7 @@ class LSTM(Recurrent):
 
     Notes
     -----
-    Integer path (see `lstm_integer`): sigmoid and tanh gates only; h lives on the output grid, scales of w and u are one a
+    Integer path (see `lstm_integer`): sigmoid and tanh gates only; h lives on the output grid, w and u have one scale a
     tensor or one a row. Hochreiter and Schmidhuber 1997, with forget gate.
     """
 
@@ -106,6 +106,8 @@ class LSTM(Recurrent):
         """The grid of the cell state."""
         if self.cell_power is None:
             raise UnsupportedError("LSTM: cell_power is not set; calibrate with refq.quantize")
+        if not -15 <= self.cell_power <= -9:
+            raise RangeError(f"LSTM: cell_power={self.cell_power} is outside -15..-9")
         return QParams(scale=2.0**self.cell_power, bits=16)
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:

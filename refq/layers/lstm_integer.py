@@ -19,7 +19,7 @@ import numpy as np
 from refq.errors import UnsupportedError
 from refq.layers.base import Array
 from refq.numerics import Accumulator, Arithmetic, rounding_divide_by_power_of_two
-from refq.numerics.exponential16 import fixed_tanh16, logistic16
+from refq.numerics.logistic import logistic, tanh
 from refq.numerics.sigmoid_table import sigmoid16, tanh16
 
 GATE_SCALE = np.float32(2.0**-12)
@@ -73,7 +73,7 @@ class LstmCodes:
     h_limits: tuple[int, int]
 
     def run(self, steps: Iterable[Array], rule: LstmRule, samples: int) -> list[Array]:
-        """Output codes (N, H) of every step; a step is (N, I) input codes, zero point subtracted. h and c start at 0."""
+        """Output codes (N, H) of every step from (N, I) input codes, zero point subtracted; h, c start at 0."""
         size = self.u.shape[1]
         h, c = np.zeros((samples, size), np.int64), np.zeros((samples, size), np.int64)
         found: list[Array] = []
@@ -106,9 +106,9 @@ def litert_rule(arithmetic: Arithmetic, bits: int) -> LstmRule:
         gates=requantizer,
         elementwise=_power_of_two,
         output=requantizer,
-        sigmoid=logistic16,
-        tanh=fixed_tanh16,
-        tanh_of_cell=lambda c, power: fixed_tanh16(c, 15 + power),
+        sigmoid=lambda v: logistic(v, 3, bits=16),
+        tanh=lambda v: tanh(v, 3, bits=16),
+        tanh_of_cell=lambda c, power: tanh(c, 15 + power, bits=16),
         accumulator=arithmetic.accumulator_for(bits),
     )
 

@@ -61,8 +61,8 @@ class Svdf(Layer):
     Attributes
     ----------
     rank : filters summed into one output
-    state_scale, state_bits : grid of the state on the fake and integer paths where no state operand brings one; `quantize`
-        and file readers set it. Zero point 0
+    state_scale, state_bits : grid of the state on the fake and integer paths where no operand brings one, zero point 0;
+        `quantize` and file readers set them
     return_state : whether the new state is an output too
 
     Notes

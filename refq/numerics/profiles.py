@@ -42,7 +42,6 @@ LITERT = Arithmetic(
 """LiteRT 2.3 reference kernels (resolver BUILTIN_REF)."""
 
 
-
 def _by_tables(layer: Any, codes: Any, grids: Any, out: Any, arithmetic: Arithmetic) -> Any:
     return layer.integer_by_tables(codes, grids, out, arithmetic)
 

@@ -14,11 +14,13 @@ from refq.layers.conv2d import Conv2D
 from refq.layers.conv2d_transpose import Conv2DTranspose
 from refq.layers.dense import Dense
 from refq.layers.depthwise_conv2d import DepthwiseConv2D
+from refq.layers.lstm_integer import LstmCodes, cmsis_rule
 from refq.layers.max_pool2d import MaxPool2D
 from refq.layers.maximum import Maximum
 from refq.layers.minimum import Minimum
 from refq.layers.pad import Pad
 from refq.layers.softmax import integer_softmax
+from refq.layers.svdf import Filters
 from refq.layers.transpose import Transpose
 from tests.conformance.cmsis_cases import CMSIS, Case, NotUnderstoodError
 
@@ -31,7 +33,7 @@ def operator(function):
 
 
 def finish(case: Case, op: str, acc: np.ndarray, bits: int, rule_bits: int | None = None) -> np.ndarray:
-    """Accumulator width, requantizer, output offset, clamp; `rule_bits` where the requantizer is that of another width."""
+    """Accumulator width, requantizer, output offset, clamp; `rule_bits`: the requantizer of another width."""
     acc = CMSIS.accumulator_for(bits).fit(acc)
     requantizer = CMSIS.requantizer(op, rule_bits or bits)
     return case.clamp(requantizer(acc, case.output_factor()) + case["output_offset"])
@@ -133,7 +135,8 @@ def same_grid(case: Case) -> tuple[QParams, QParams]:
 
 
 def pool(case: Case, kind: type) -> np.ndarray:
-    x, kernel, strides = image(case, "input_c", "batch_size"), *(case.numbers(f"{k}_h", f"{k}_w") for k in ("filter", "stride"))  # fmt: skip
+    x = image(case, "input_c", "batch_size")
+    kernel, strides = case.numbers("filter_h", "filter_w"), case.numbers("stride_h", "stride_w")
     padding = paddings(case, x, kernel, strides, [1, 1], case.numbers("padding_h", "padding_w"))
     layer = kind(pool=tuple(kernel), strides=tuple(strides), padding=padding)
     grid, out = same_grid(case)
@@ -242,3 +245,62 @@ NETWORK_LAYERS: dict[str, Callable[[Case], np.ndarray]] = {
     "fully_connected": network_dense,
     "softmax": network_softmax,
 }
+
+
+@operator
+def svdf(case: Case) -> np.ndarray:
+    """input_offset is the true zero point here."""
+    steps, features, memory = case["input_sequence"], *case.numbers("feature_batches", "time_batches")
+    batch, rank = case.numbers("input_batches", "rank")
+    # (time, batch, input): the layer has the batch first.
+    x = steps.reshape(-1, batch, int(case["input_size"])).swapaxes(0, 1).astype(np.int64) - case["input_offset"]
+    bias = case.get("biases", "bias")
+    filters = Filters(
+        w=case["weights_feature"].reshape(features, -1).astype(np.int64),
+        u=case["weights_time"].reshape(features, memory).astype(np.int64),
+        b=None if bias is None else bias.astype(np.int64),
+        rank=rank,
+    )
+    requantize, fit = CMSIS.requantizer("Svdf", 8), CMSIS.accumulator_for(8).fit
+    low, high = case.numbers("in_activation_min", "in_activation_max")
+    into, leave = case.factor("multiplier_in", "shift_1"), case.factor("multiplier_out", "shift_2")
+    y, _ = filters.run(
+        x,
+        case["state"].reshape(batch, features, memory).astype(np.int64),
+        lambda acc: np.clip(requantize(fit(acc), into), low, high),
+        lambda acc: case.clamp(requantize(fit(acc), leave) + case["output_offset"]),
+    )
+    return y[:, -1]
+
+
+@operator
+def lstm(case: Case) -> np.ndarray:
+    """input_zero_point is negated, output_zero_point is the true one."""
+    x, gates = case.input(), ("input", "forget", "cell", "output")
+    batch, time, width, size = case.numbers("batch_size", "time_steps", "input_size", "hidden_size")
+    x = x.reshape(time, batch, width) if case["time_major"] else x.reshape(batch, time, width).swapaxes(0, 1)
+
+    def stacked(suffix: str, columns: int) -> np.ndarray:
+        return np.concatenate([case[f"{g}_gate_{suffix}"].reshape(size, columns) for g in gates]).astype(np.int64)
+
+    def factors(kind: str) -> np.ndarray:
+        return np.repeat([case.factor(f"{g}_gate_{kind}_multiplier", f"{g}_gate_{kind}_shift") for g in gates], size)
+
+    limits = np.iinfo(x.dtype)
+    codes = LstmCodes(
+        w=stacked("input_weights", width),
+        u=stacked("hidden_weights", size),
+        b=stacked("bias", 1)[:, 0],
+        input_factor=factors("input"),
+        hidden_factor=factors("hidden"),
+        forget_to_cell=case.factor("forget_to_cell_multiplier", "forget_to_cell_shift"),
+        input_to_cell=case.factor("input_to_cell_multiplier", "input_to_cell_shift"),
+        to_output=case.factor("output_multiplier", "output_shift"),
+        power=int(case["cell_scale_power"]),
+        cell_clip=int(case["cell_clip"]),
+        h_zero=int(case["output_zero_point"]),
+        h_limits=(int(limits.min), int(limits.max)),
+    )
+    steps = (x[t].astype(np.int64) + case["input_zero_point"] for t in range(time))
+    h = np.stack(codes.run(steps, cmsis_rule(CMSIS, case.bits), batch))
+    return h if case["time_major"] else h.swapaxes(0, 1)
