@@ -58,7 +58,8 @@ def _leaky_relu(b: Builder, call: Call) -> Tensor:
 
 @converts("ThresholdedRelu")
 def _thresholded_relu(b: Builder, call: Call) -> Tensor:
-    return b.emit("Relu", call, [call.x], threshold=float(call.attrs.get("alpha", 1.0)))
+    above = np.nextafter(np.float32(call.attrs.get("alpha", 1.0)), np.float32(inf))  # alpha itself gives 0
+    return b.emit("Relu", call, [call.x], threshold=float(above))
 
 
 @converts("PRelu")
@@ -76,13 +77,12 @@ def _elu(b: Builder, call: Call) -> Tensor:
 
 @converts("Selu")
 def _selu(b: Builder, call: Call) -> Tensor:
-    alpha, gamma = (
-        call.attrs.get("alpha", 1.67326319217681884765625),
-        call.attrs.get("gamma", 1.05070102214813232421875),
-    )
-    if abs(alpha - 1.67326324) > 1e-6 or abs(gamma - 1.05070098) > 1e-6:
-        raise UnsupportedError(f"alpha={alpha}, gamma={gamma}: only the published constants are supported")
-    return b.emit("Selu", call, [call.x])
+    alpha, gamma = float(call.attrs.get("alpha", 1.67326324)), float(call.attrs.get("gamma", 1.05070098))
+    if abs(alpha - 1.67326324) < 1e-6 and abs(gamma - 1.05070098) < 1e-6:
+        return b.emit("Selu", call, [call.x])
+    factor = Tensor(name=b.unique(f"{call.outputs[0]}/gamma"), shape=(), value=np.asarray(gamma, np.float32))
+    bent = b.step("Elu", b.unique(f"{call.outputs[0]}/elu"), [call.x], is_nhwc=call.x.is_nhwc, alpha=alpha)
+    return b.emit("Multiply", call, [bent, factor])
 
 
 @converts("HardSigmoid")

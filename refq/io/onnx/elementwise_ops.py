@@ -37,6 +37,8 @@ def binary(b: Builder, call: Call, op: str, x: Tensor, y: Tensor) -> Tensor:
 @converts(*_BINARY)
 def _binary(b: Builder, call: Call) -> Tensor:
     x, y = call.x, call.input(1)
+    if call.op == "Div" and "float" not in x.dtype:
+        raise UnsupportedError(f"a division of {x.dtype} while the model runs; only reals are divided")
     if call.op == "Div" and y.value is not None and b.grid(x) is None and np.all(y.real != 0):
         whole = y.real.astype(np.float64)
         reciprocal = (1 / whole).astype(np.float32)

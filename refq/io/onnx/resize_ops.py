@@ -50,7 +50,7 @@ def _resized(b: Builder, call: Call, scales: Any, sizes: Any, how: tuple[str, st
     else:
         out = tuple(floor(size * float(scale)) for size, scale in zip(x.shape, np.reshape(scales, -1), strict=True))
         whole = all(float(scale) * size == want for size, scale, want in zip(x.shape, scales, out, strict=True))
-        if not whole and coordinates != "align_corners":
+        if not whole:
             raise UnsupportedError(f"scales {scales.tolist()} give no whole sizes of {x.shape}; give sizes")
     if out[:2] != x.shape[:2] or min(out) < 1:
         raise UnsupportedError(f"a resize from {x.shape} to {out}: only height and width can change")
@@ -105,7 +105,8 @@ def _between(b: Builder, call: Call) -> Tensor:
     else:
         if h % block or w % block:
             raise ShapeError(f"{h} x {w} places do not divide into blocks of {block} x {block}")
-        split, perm = (0, c, h // block, block, w // block, block), (0, 3, 5, 1, 2, 4)
+        split = (0, c, h // block, block, w // block, block)
+        perm = (0, 3, 5, 1, 2, 4) if call.attrs.get("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
         shape = (0, c * block * block, h // block, w // block)
     parts = b.step("Reshape", b.unique(f"{out}/parts"), [x], shape=split)
     turned = b.step("Transpose", b.unique(f"{out}/turned"), [parts], perm=perm)
