@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from refq.errors import UnsupportedError
+from refq.errors import ShapeError, UnsupportedError
 from refq.io.onnx.builder import Builder, Call, Tensor
 from refq.io.onnx.converters import converts
 from refq.layers import layer_ops
@@ -85,7 +85,11 @@ def _reciprocal(b: Builder, call: Call) -> Tensor:
 def _expand(b: Builder, call: Call) -> Tensor:
     target = call.constant(1)
     x = b.file_order(call.x)
-    shape = np.broadcast_shapes(x.shape, tuple(int(size) for size in target)) if target is not None else x.shape
+    asked = x.shape if target is None else tuple(int(size) for size in target)
+    try:
+        shape = np.broadcast_shapes(x.shape, asked)
+    except ValueError:
+        raise ShapeError(f"input shape {x.shape} does not expand to {asked}") from None
     if len(shape) > x.rank:
         whole = (1,) * (len(shape) - x.rank) + x.shape
         x = b.step("Reshape", b.unique(f"{call.outputs[0]}/axes"), [x], shape=whole)
