@@ -65,7 +65,10 @@ class Network:
         config: dict[str, Any],
         name: str | None,
         weights: list[tuple[str, tuple[int, ...]]] = (),  # type: ignore[assignment]
+        together: bool = True,
+        kwargs: dict[str, Any] | None = None,
     ) -> Symbol:
+        """Record a call; several inputs are one list, or one argument each if not `together`."""
         if name is None:
             base = kind.lower()
             number = self.counts.get(base, 0)
@@ -78,13 +81,13 @@ class Network:
             }
             for x in inputs
         ]
-        args = [tensors] if len(tensors) > 1 else tensors
+        args = [tensors] if len(tensors) > 1 and together else tensors
         self.layers.append(
             {
                 "class_name": kind,
                 "config": {"name": name, "trainable": True, "dtype": _POLICY, **config},
                 "name": name,
-                "inbound_nodes": [{"args": args, "kwargs": {}}],
+                "inbound_nodes": [{"args": args, "kwargs": kwargs or {}}],
             }
         )
         self.weights[name] = list(weights)
@@ -164,6 +167,31 @@ class Network:
         weights = [(part, size) for part in ("gamma", "beta", "moving_mean", "moving_variance")]
         config = {"axis": -1, "momentum": 0.99, "epsilon": epsilon, "center": True, "scale": True}
         return self._add("BatchNormalization", [x], x.shape, config, name, weights)
+
+    def layer_norm(self, x: Symbol, epsilon: float = 1e-3, name: str | None = None) -> Symbol:
+        """LayerNormalization over the last axis."""
+        size = (x.shape[-1],)
+        config = {"axis": [len(x.shape)], "epsilon": epsilon, "center": True, "scale": True, "rms_scaling": False}
+        return self._add("LayerNormalization", [x], x.shape, config, name, [("gamma", size), ("beta", size)])
+
+    def attention(self, x: Symbol, heads: int, key_dim: int, causal: bool = False, name: str | None = None) -> Symbol:
+        """MultiHeadAttention of a sequence with itself."""
+        width = x.shape[-1]
+        config = {
+            "num_heads": heads,
+            "key_dim": key_dim,
+            "value_dim": key_dim,
+            "dropout": 0.0,
+            "use_bias": True,
+            "output_shape": None,
+            "attention_axes": None,
+        }
+        weights: list[tuple[str, tuple[int, ...]]] = []
+        for part in ("query", "key", "value"):
+            weights += [(f"{part}/kernel", (width, heads, key_dim)), (f"{part}/bias", (heads, key_dim))]
+        weights += [("attention_output/kernel", (heads, key_dim, width)), ("attention_output/bias", (width,))]
+        kwargs = {"use_causal_mask": True} if causal else {}
+        return self._add("MultiHeadAttention", [x, x], x.shape, config, name, weights, together=False, kwargs=kwargs)
 
     def relu(self, x: Symbol, limit: float | None = None, name: str | None = None) -> Symbol:
         """ReLU, with an upper limit if given."""
@@ -300,6 +328,10 @@ def _histories(symbols: list[Symbol]) -> list[Any]:
 
 
 def _values(variable: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    part, _, leaf = variable.rpartition("/")
+    if part and leaf == "kernel":  # of an attention: (width, heads, size), or (heads, size, width) on the way out
+        fan_in = prod(shape[:-1]) if part == "attention_output" else shape[0]
+        return rng.normal(0, np.sqrt(1 / fan_in), shape).astype(np.float16).astype(np.float32)
     if variable == "kernel":
         fan_in = prod(shape[:-1]) if shape[-1] != 1 or len(shape) != 4 else shape[0] * shape[1]
         values = rng.normal(0, np.sqrt(2 / fan_in), shape)

@@ -14,7 +14,7 @@ from refq.errors import GraphError, blame
 from refq.graph import Graph, Node, QParams
 from refq.layers import FixedGrid, MacLayer, layer_class, layer_for
 from refq.quantizers import PerChannel, PerTensor, Recipe, find_recipe
-from refq.transforms import prepare
+from refq.transforms import prepare, saturate_masks
 
 _BIAS_HEADROOM = 1 << 30
 _FREE_BIAS_STEPS = 1 << 24
@@ -49,14 +49,15 @@ def quantize(graph: Graph, calibration: Any, recipe: str | Path | Recipe = "int8
         raise GraphError(f"{graph.name!r} is quantized already; start from the float model")
     prepared = prepare(graph)
     limits = calibrate(prepared, calibration, chosen.activations.range)
-    return _Assignment(prepared, chosen, limits).graph()
+    return _Assignment(*saturate_masks(prepared, limits), chosen).graph()
 
 
 class _Assignment:
     """The graph under construction: grids are given in execution order, since many follow from the inputs'."""
 
-    def __init__(self, graph: Graph, recipe: Recipe, limits: dict[str, Any]) -> None:
+    def __init__(self, graph: Graph, limits: dict[str, Any], recipe: Recipe) -> None:
         self.source, self.recipe, self.limits = graph, recipe, limits
+        self.widths = _widths(graph, recipe)
         self.tensors = dict(graph.tensors)
         self.constants = dict(graph.constants)
         self.nodes: list[Node] = []
@@ -78,7 +79,10 @@ class _Assignment:
         self.tensors[name] = replace(self.tensors[name], qparams=grid)
 
     def observed(self, name: str) -> QParams:
-        return self.recipe.activations.grid.qparams(*self.limits[name])
+        grid, bits = self.recipe.activations.grid, self.widths.get(name)
+        if bits is not None:
+            grid = replace(grid, bits=bits, symmetric=True, signed=True)
+        return grid.qparams(*self.limits[name])
 
     def output_grid(self, node: Node, name: str) -> QParams:
         rule, grid = layer_class(node.op).output_grid, self.recipe.activations.grid
@@ -154,3 +158,29 @@ class _Assignment:
             signed=grid.signed,
             narrow=grid.narrow,
         )
+
+
+def _widths(graph: Graph, recipe: Recipe) -> dict[str, int]:
+    """Bits of the activations that only layers with `intermediate_bits` read, directly or through sums and moves."""
+    wanted: dict[str, list[int | None]] = {name: [None] for name in graph.outputs}
+    for node in reversed(graph.nodes):
+        bits = recipe.intermediate_bits.get(node.op)
+        if bits is None and _passes_on(graph, node):
+            bits = _agreed(wanted.get(node.outputs[0]))
+        for name in filter(None, node.inputs):
+            wanted.setdefault(name, []).append(bits)
+    agreed = {name: _agreed(bits) for name, bits in wanted.items() if name not in graph.constants}
+    return {name: bits for name, bits in agreed.items() if bits is not None}
+
+
+def _agreed(wanted: list[int | None] | None) -> int | None:
+    """The widest of the widths readers ask for; None where one asks for none."""
+    given = [bits for bits in wanted or () if bits is not None]
+    return max(given) if given and len(given) == len(wanted or ()) else None
+
+
+def _passes_on(graph: Graph, node: Node) -> bool:
+    """Whether a layer's output holds what its inputs hold: moved, summed, or times a constant."""
+    if node.op == "Multiply":
+        return any(name in graph.constants for name in node.inputs)
+    return node.op in ("Add", "Subtract") or layer_class(node.op).output_grid == "same"

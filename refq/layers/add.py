@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from refq.errors import ShapeError
+from refq.errors import ShapeError, UnsupportedError
 from refq.graph import LoopNest, QParams
 from refq.layers.base import Array, Layer, Shape, unbroadcast
 from refq.layers.registry import layer
@@ -31,11 +31,18 @@ def align(codes: Sequence[Any], grids: Sequence[Any], out: QParams, op: str, ari
 
     Notes
     -----
-    LiteRT ADD and SUB: the left shift keeps the bits that the rescaling of the smaller operand would lose.
+    LiteRT ADD and SUB: the left shift keeps the bits that the rescaling of the smaller operand would lose. It fills an
+    int32 with codes of 16 bits; wider ones are refused.
     """
     a_grid, b_grid = grids[0], grids[1]
+    bits = max(a_grid.bits, b_grid.bits)
+    if bits > 16:
+        raise UnsupportedError(
+            f"{op} of {bits}-bit codes leaves the int32 that arithmetic {arithmetic.name!r} adds in; use one that "
+            "rescales operands one by one, such as 'dyadic' or 'ibert'"
+        )
     requantize = arithmetic.requantizer(op, a_grid.bits)
-    left = 20 if a_grid.bits <= 8 else 15
+    left = 20 if bits <= 8 else 15
     scales = [grid.scale.astype(np.float64) for grid in (a_grid, b_grid, out)]
     common = 2 * max(scales[0], scales[1])
     aligned = [

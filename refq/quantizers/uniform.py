@@ -23,7 +23,7 @@ class Uniform:
 
     Parameters
     ----------
-    bits : int in 1..16
+    bits : int in 1..32     above 16 for sums on their way into a normalization
     symmetric : bool     zero point fixed at 0
     narrow : bool        drop the lowest code (restricted range; with `symmetric` the grid mirrors at 0)
     signed : bool
@@ -42,8 +42,8 @@ class Uniform:
     power_of_two_scale: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.bits <= 16:
-            raise RangeError(f"bits={self.bits} is outside 1..16")
+        if not 1 <= self.bits <= 32:
+            raise RangeError(f"bits={self.bits} is outside 1..32")
         if self.symmetric and not self.signed:
             raise RangeError("a symmetric grid needs signed codes; use symmetric=False for unsigned ones")
         if self.symmetric and self.bits == 1:

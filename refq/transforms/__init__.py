@@ -3,8 +3,9 @@
 from refq.graph import Graph
 from refq.transforms.fold_batchnorm import fold_batchnorm
 from refq.transforms.fuse_activation import fuse_activation
+from refq.transforms.saturate_masks import saturate_masks
 
-__all__ = ["fold_batchnorm", "fuse_activation", "prepare"]
+__all__ = ["fold_batchnorm", "fuse_activation", "prepare", "saturate_masks"]
 
 
 def prepare(graph: Graph) -> Graph:
