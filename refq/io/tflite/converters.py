@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
+from refq.errors import GraphError
 from refq.io.tflite.builder import Builder, Operation
 
 Converter = Callable[[Builder, Operation], object]
@@ -17,7 +18,10 @@ def converts(*kinds: str) -> Callable[[Converter], Converter]:
     """Decorator: this function converts these operators; it emits nodes until every output is written."""
 
     def register(function: Converter) -> Converter:
-        _CONVERTERS.update(dict.fromkeys(kinds, function))
+        for kind in kinds:
+            if kind in _CONVERTERS:
+                raise GraphError(f"{kind} has two converters: {_CONVERTERS[kind].__module__} and {function.__module__}")
+            _CONVERTERS[kind] = function
         return function
 
     return register

@@ -62,13 +62,13 @@ _ENUMS = {
 class FileTensor:
     """One tensor of the file; `scale`, `zero_point` are empty where it is not quantized.
 
-    data : the buffer's bytes, None where the tensor is computed
+    data : the buffer's bytes, a view of the file; None where the tensor is computed
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
-    data: bytes | None
+    data: NDArray[np.uint8] | None
     scale: NDArray[Any]
     zero_point: NDArray[Any]
     axis: int
@@ -202,16 +202,16 @@ class _Parser:
             return f"CUSTOM {self._text(code.CustomCode()) or 'without a name'}"
         return kind or f"operator {number}"
 
-    def _buffer(self, buffer: Any) -> bytes | None:
+    def _buffer(self, buffer: Any) -> NDArray[np.uint8] | None:
         if buffer.Offset() > 1:
             start, size = buffer.Offset(), buffer.Size()
             if start + size > len(self.data):
                 raise LoadError(f"a buffer of {size} bytes at {start} ends behind the file of {len(self.data)} bytes")
-            return self.data[start : start + size]
+            return np.frombuffer(self.data, np.uint8, size, start)
         values = self._numbers(buffer, "Data")
-        return values.tobytes() if values.size else None
+        return values if values.size else None
 
-    def _tensor(self, tensor: Any, buffers: list[bytes | None]) -> FileTensor:
+    def _tensor(self, tensor: Any, buffers: list[NDArray[np.uint8] | None]) -> FileTensor:
         name = self._text(tensor.Name())
         if tensor.Type() not in _DTYPES:
             raise LoadError(f"tensor {name!r} has the unknown type {tensor.Type()}")

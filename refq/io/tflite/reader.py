@@ -192,17 +192,12 @@ def _values(tensor: FileTensor, name: str) -> NDArray[Any] | None:
             f"its buffer has {len(tensor.data)}"
         )
     if bits:
-        return _unpacked(np.frombuffer(tensor.data, np.uint8), bits, count, tensor.dtype[0] == "i").reshape(
-            tensor.shape
-        )
+        return _unpacked(tensor.data, bits, count, tensor.dtype[0] == "i").reshape(tensor.shape)
     if tensor.dtype == "bfloat16":
-        wide = np.frombuffer(tensor.data, "<u2").astype("<u4") << 16
+        wide = tensor.data.view("<u2").astype("<u4") << 16
         return wide.view("<f4").astype(np.float32).reshape(tensor.shape)
-    return (
-        np.frombuffer(tensor.data, np.dtype(tensor.dtype).newbyteorder("<"))
-        .astype(_stored(tensor.dtype))
-        .reshape(tensor.shape)
-    )
+    values = np.require(tensor.data.view(np.dtype(tensor.dtype).newbyteorder("<")), requirements="A")
+    return values.astype(_stored(tensor.dtype), copy=False).reshape(tensor.shape)
 
 
 def _unpacked(packed: NDArray[np.uint8], bits: int, count: int, is_signed: bool) -> NDArray[Any]:
