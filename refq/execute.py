@@ -108,6 +108,8 @@ def node_function(graph: Graph, path: Path, arithmetic: Arithmetic) -> Step:
     def integer(node: Node, inputs: list[Any]) -> tuple[Array, ...]:
         outs = tuple(grid[name] for name in node.outputs)
         grids = [grid[name] if name else None for name in node.inputs]
+        if all(g is None for g in (*outs, *grids)):
+            return real(node, inputs)  # plain integers (indices, shapes) are the same on every path
         bits = next((g.bits for g in grids if g is not None), 8)
         layer = layer_for(node)
         compute = arithmetic.rule(node.op, bits) or type(layer).integer

@@ -194,3 +194,19 @@ def test_a_shape_computed_in_the_file_is_known_when_it_is_read(tmp_path):
     agree(tmp_path, model, [x])
     graph = refq.load(tmp_path / "model.tflite")
     assert refq.run(graph, np.concatenate([x] * 3), path="integer").shape == (3, 24)
+
+
+@pytest.mark.parametrize("code", ["EMBEDDING_LOOKUP", "GATHER"])
+def test_plain_integers_stay_integers_and_choose_rows_of_a_table(tmp_path, code):
+    """Indices have no grid: their sum is the same on every path."""
+    table = Tensor("table", (10, 4), "int8", scale=0.1, zero_point=3, data=np.arange(40).reshape(10, 4))
+    tensors = [
+        Tensor("x", (5,), "int32"),
+        ints("two", [2]),
+        Tensor("rows", (5,), "int32"),
+        table,
+        Tensor("y", (5, 4), "int8", scale=0.1, zero_point=3),
+    ]
+    operands = ["rows", "table"] if code == "EMBEDDING_LOOKUP" else ["table", "rows"]
+    ops = [Op("ADD", ["x", "two"], ["rows"]), Op(code, operands, ["y"])]
+    agree(tmp_path, build(tensors, ops, ["x"], ["y"]), [np.array([0, 7, 3, 3, 5], np.int32)])

@@ -180,6 +180,7 @@ class Builder:
         for operand in inputs:
             if operand is not None:
                 self._hold(op, operand)
+        _check_grids(op, inputs, outputs)
         is_known = all(o is not None and o.data is not None and o.qparams is None and not o.is_real for o in inputs)
         node = Node(
             op=layer,
@@ -269,4 +270,19 @@ class Builder:
             inputs=tuple(self.inputs),
             outputs=outputs,
             meta=meta,
+        )
+
+
+def _check_grids(op: Operation, inputs: Sequence[Operand | None], outputs: Sequence[Operand]) -> None:
+    """An operator works on codes or on reals: codes need a grid, and reals do not mix with codes."""
+    given = [operand for operand in inputs if operand is not None]
+    if all(operand.qparams is None for operand in (*given, *outputs)):
+        return
+    for operand in (*given, *outputs):
+        if operand.qparams is None and operand.dtype in ("int8", "uint8", "int16", "uint16"):
+            raise LoadError(f"{op.kind} {op.name!r}: {operand.name!r} holds {operand.dtype} codes without a scale")
+    reals = [operand.name for operand in given[1:] if operand.is_real and operand.qparams is None]
+    if given and given[0].qparams is not None and reals:
+        raise LoadError(
+            f"{op.kind} {op.name!r}: {given[0].name!r} holds codes, {', '.join(map(repr, reals))} holds reals"
         )

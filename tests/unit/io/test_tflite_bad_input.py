@@ -134,6 +134,20 @@ def test_a_buffer_of_another_size_than_the_shape_is_refused(tmp_path):
         assert "its buffer has 24" in refusal(tmp_path, overwrite(data, shape, struct.pack("<5I", *other)), ShapeError)
 
 
+@pytest.mark.parametrize(
+    ("tensor", "text"),
+    [
+        (replace(W, scale=None), "'w' holds int8 codes without a scale"),
+        (replace(X, scale=None), "'x' holds int8 codes without a scale"),
+        (replace(Y, scale=None), "'y' holds int8 codes without a scale"),
+        (Tensor("b", (3,), "float32", data=[1, 2, 3]), "'x' holds codes, 'b' holds reals"),
+    ],
+)
+def test_an_operator_of_codes_and_others_is_refused(tmp_path, tensor, text):
+    tensors = [tensor if tensor.name == t.name else t for t in (X, W, B, Y)]
+    assert text in refusal(tmp_path, network(tensors), LoadError)
+
+
 @pytest.mark.parametrize("index", [-2, 4, 1 << 30])
 def test_a_tensor_index_out_of_range_is_refused(tmp_path, index):
     text = f"names tensor {index}, the file has 4"
