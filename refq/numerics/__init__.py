@@ -1,4 +1,111 @@
-"""What an integer is here: rounding, fixed-point multipliers, requantizers, accumulators, arithmetic profiles."""
+"""What an integer is here: rounding, fixed-point multipliers, requantizers, accumulators, arithmetic profiles.
+
+This page is the law: what `run(path="integer")` computes, profile by profile and operator by operator, complete enough
+to build hardware from. Signs: real = scale * (code - zero_point); `>>` is arithmetic (floor); x_q are codes, z zero
+points, s scales (float32 in files); a shift s > 0 is to the left. A name in `code` is the module or function that
+holds the readable implementation.
+
+1. Primitives (`fixed_point`, `rounding`, `multiply_shift`)
+    half up       round(v) = floor(v + 1/2)                              half away    sign(v) * floor(|v| + 1/2)
+    half even     ties to the even integer                              stochastic   up with the probability of the
+                  fraction; integers: (x + u) >> n, u uniform in 0..2**n - 1, one 62-bit draw an element in C order
+    SRDHM(a, b)   min((a * b + 2**30) >> 31, 2**31 - 1)                  half up; int16: (a * b + 2**14) >> 15
+    RDbP(x, n)    x / 2**n, half away                                    gemmlowp RoundingDivideByPOT
+    SMbP(x, n)    x << n, held at the ends of int32 (int16)              n < 0: RDbP(x, -n)
+    wrap32(x)     the low 32 bits, two's complement
+
+2. Multiplier of a real factor M >= 0 (`quantize_multiplier`): frexp gives M = q * 2**e, 1/2 <= q < 1
+    m = half_away(q * 2**31); m = 2**31 becomes m = 2**30, e + 1; e < -31 becomes (0, 0); s = e;  M ~ m * 2**(s - 31)
+    Single-rounding builds hold e > 30 at (2**31 - 1, 30). m and s from elsewhere: `multiplier.fixed_point_factors`.
+
+3. Requantizers R(acc, M) (`requantize`): exact integers, whatever the width of acc * m
+    double        RDbP(SRDHM(wrap32(acc << max(s, 0)), m), max(-s, 0))   two roundings: half up, then half away
+    single        (acc * m + 2**(30 - s)) >> (31 - s)                    half up
+    single_away   sign(acc) * single(|acc|)                              half away; LiteRT has round(f64(acc) * M), equal
+                  on every element measured
+    int64         m16 = m >= 0x7FFF0000 ? 0x7FFF : (m + 2**15) >> 16;  (acc * m16 + 2**(14 - s)) >> (15 - s)
+    dyadic        half_even(acc * m / 2**(31 - s)); m = half_up(q * 2**31), which may be 2**31 and then stays so.
+                  HAWQ rounds the float64 product, equal to this while |acc * m| < 2**53; only exact halves tell it from
+                  the half-up shifter (acc * m + 2**(e - 1)) >> e, e = 31 - s, for which `single` stands
+    pow2          M = 2**-n:  (acc + 2**(n - 1)) >> n,  or acc << -n     half up; any other M is an error
+    float32_half_even    rint(float32(acc) * float32(M))                 float32 arithmetic, not integers
+
+4. How M is formed from scales s1, s2 and the output's s_y (field `factor` of a requantizer)
+    float64_factor    f64(s1) * f64(s2) / f64(s_y)
+    float32_factor    f32(f32(s1 * s2) / s_y)
+    float32_product   f64(f32(s1 * s2)) / f64(s_y)
+    Below, R[s1 s2 / s_y](acc) means R with M formed so.
+
+5. Every operator, every profile
+    The operator's formula gives wide integers; then the zero point z_y is added; then codes are clamped to
+    [lowest, highest] of the output grid, narrowed by a fused activation to z_y + half_away(f32(limit) / s_y);
+    then cast.
+    Real inputs enter as clamp(round(f32(x) / s) + z), rounded as the profile's `input_rounding` says.
+    Accumulators have the profile's width: `Accumulator`: wrap, saturate at the end of the sum, or stop the run.
+    Which widths no input can overflow: `bounds.accumulator_bits`, `refq.safe_accumulators(graph)`.
+    What happened at the limits (overflows, wraps, clamps, ties): `Arithmetic.watched(Events())`.
+
+6. Profile litert: LiteRT 2.3 reference kernels. int32 accumulators, int64 above 8 bits; inputs half away
+    R is double but: Dense single_away; Conv2D, DepthwiseConv2D, Conv2DTranspose, BatchMatMul at 16 bits int64.
+    M is float64_factor but: Multiply, Relu, Prelu float32_factor; BatchMatMul float32_product.
+    Conv2D, DepthwiseConv2D, Conv2DTranspose, Dense
+                      acc = sum (x_q - z_x)(w_q - z_w) + b_q, padding adds 0; y = R[s_x s_w[channel] / s_y](acc)
+    BatchMatMul       the same without bias, two activations
+    Multiply          R[s_a s_b / s_y]((a_q - z_a)(b_q - z_b))
+    Add, Subtract     t = 2 max(s_a, s_b), k = 20 (15 for 16 bits):
+                      a = R[s_a / t]((a_q - z_a) << k), b likewise;  y = R[t / (2**k s_y)](a +- b)
+    Average of n      the same with t = n max(s), and R[t / (2**k n s_y)] of the sum
+    Mean              acc = sum x_q - n z_x;  (m, s) of s_x / s_y;  k = min(floor(log2 n), 32, 31 + s);
+                      R with m' = (m << k) // n, s' = s - k
+    AveragePool2D     half away of sum / count over cells inside the image (grids equal); else R[s_x / (s_y count)]
+    MaxPool2D, ReduceMax, Maximum, Minimum     on codes; operands of another grid are requantized first
+    Relu              x >= 0: R[s_x / s_y](x_q - z_x); x < 0: R[s_x alpha / s_y](x_q - z_x), alpha = 0 gives 0
+    Prelu             x < 0: R[s_x s_alpha / s_y]((x_q - z_x)(alpha_q - z_alpha))
+    Reshape, Transpose, Slice, Pad, Tile, Reverse, ResizeNearest, Concatenate, Embedding, Identity, Requantize
+                      codes move; where grids differ y = R[s_x / s_y](x_q - z_x). Padding holds z_x
+    ResizeBilinear    places and weights with 10 fraction bits; sum of 4 products / 2**20, half away
+    Sigmoid, Tanh, Exp, Gelu, HardSwish, Elu, Selu, Softplus, Softsign, Swish, Mish, HardSigmoid
+                      a table with one entry a code: half_away(f32(f(f32(s_x (q - z_x))) * f32(1 / s_y))) + z_y,
+                      clamped; made before the run
+    Softmax (8 bits)  (m, s) of min(s_x 2**26, 2**31 - 1); d = x_q - max; d < -floor(31 * 2**26 / 2**s): lowest code;
+                      e = exp_neg(SRDHM(d << s, m)) in Q0.31 from Q5.26; sum of RDbP(e, 12); h = its leading zeros;
+                      r = one_over((sum << h) - 2**31); y = RDbP(SRDHM(r, e), 35 - h) - 128
+    BatchNormalization, where it was not folded: (x_q - z_x) * gain + offset in integers, then R, see its layer
+    LayerNormalization as in profile ibert, with this profile's R, since no kernel exists
+    Sources: LiteRT's kernels/internal/reference and common.h; tests/peers holds the rules to the running tool.
+
+7. Profile cmsis-nn: as litert, but R is double everywhere (Dense too), and int64 for Conv2D, DepthwiseConv2D, Dense and
+    BatchMatMul at 16 bits; M is float64_factor everywhere. `arm_nn_requantize`, `arm_nn_requantize_s64`.
+
+8. Profile onnx: ONNX Runtime on x86-64; int32 accumulators that wrap; inputs half even
+    Sums of products as in 6 with R = float32_half_even, M float32_factor; every other operator in float32 between
+    codes, see `onnxruntime`: this profile has no integer hardware equivalent.
+
+9. Profile dyadic: HAWQ-V3. R is dyadic everywhere, M float32_product; int32 accumulators; inputs half even
+    Add, Subtract     R[s_a / s_y](a_q - z_a) +- R[s_b / s_y](b_q - z_b): each branch rounded, then added (`residual`)
+    Everything else as in 6 with this R. HAWQ's average pooling, trunc(mean + 0.01), is not used; that of 6 is.
+
+10. Profile ibert: as dyadic; Gelu, Softmax, LayerNormalization by integer polynomials: formulas in `ibert`,
+    `ibert_normalization`, the scales they run at in `ibert_rules`. Published as a float32 simulation; exact here.
+
+11. Profile pow2: shift only. R is pow2; every scale is 2**k (recipe "int8-pow2", `power_of_two_scale` in grids)
+    Add, Subtract     as in 6; exact until the one shift that leaves to the output grid, half up
+    Mean, Average     half_away(sum * 2**k / n), the sum exact at the (finest) input scale (`shift_only`)
+    Factors that are no powers of two are refused by name: a leaky slope other than 2**-k, an unfolded batch
+    normalization, average pooling between different grids.
+
+12. Fixed-point functions (gemmlowp, LiteRT), 32 bits, those with `bits` also 16; all products SRDHM
+    exp_neg           `exponential.exp_on_negative_values`: x = a mod 1/4 - 1/4 + 1/8 in Q0.31, c = 1895147668:
+                      c + c (x + RDbP((RDbP(x**4, 2) + x**3) / 3 + x**2, 1)), 1/3 = 715827883; then one factor
+                      exp(-2**k), k = -2..4, for each set bit of the multiple of 1/4; exp(0) = 2**31 - 1
+    one_over          `reciprocal.one_over_one_plus_x`: h = half_away((a + 2**31 - 1) / 2); x = 48/17 - 32/17 h in
+                      Q2.29; three times x += SMbP(SRDHM(x, 2**29 - SRDHM(h, x)), 2); SMbP(x, 1)
+    (1 - a) / (1 + a) `reciprocal.one_minus_x_over_one_plus_x`: SMbP(x - 2**29, 2) of the same x
+    logistic, tanh    `logistic`: from these with e = exp_neg(-|a|), exp_neg(-2 |a|); mirrored; exact at 0
+    log               `logarithm.log`;  1 / x `reciprocal.reciprocal`;  1 / sqrt x, floor sqrt x `square_root`
+    sigmoid16, tanh16 `sigmoid_table`: 256 published entries, linear between them (CMSIS-NN and LiteRT int16)
+    The 16-bit constants are RDbP(the 32-bit ones, 16); only exp's last sum saturates, which 32 bits never need.
+"""
 
 from refq.numerics.accumulator import Accumulator
 from refq.numerics.arithmetic import ANY, Arithmetic, IntegerRule
