@@ -47,7 +47,7 @@ holds the readable implementation.
 
 6. Profile litert: LiteRT 2.3 reference kernels. int32 accumulators, int64 above 8 bits; inputs half away
     R is double but: Dense single_away; Conv2D, DepthwiseConv2D, Conv2DTranspose, BatchMatMul at 16 bits int64.
-    M is float64_factor but: Multiply, Relu, Prelu float32_factor; BatchMatMul float32_product.
+    M is float64_factor but: Multiply, Relu, Prelu, Svdf float32_factor; BatchMatMul float32_product.
     Conv2D, DepthwiseConv2D, Conv2DTranspose, Dense
                       acc = sum (x_q - z_x)(w_q - z_w) + b_q, padding adds 0; y = R[s_x s_w[channel] / s_y](acc)
     BatchMatMul       the same without bias, two activations
@@ -70,12 +70,18 @@ holds the readable implementation.
     Softmax (8 bits)  (m, s) of min(s_x 2**26, 2**31 - 1); d = x_q - max; d < -floor(31 * 2**26 / 2**s): lowest code;
                       e = exp_neg(SRDHM(d << s, m)) in Q0.31 from Q5.26; sum of RDbP(e, 12); h = its leading zeros;
                       r = one_over((sum << h) - 2**31); y = RDbP(SRDHM(r, e), 35 - h) - 128
+    LSTM (8 bits)     `layers.lstm_integer`: gates Q3.12 in int16, each of the two sums of products requantized, added and
+                      clamped; sigmoid, tanh = logistic, tanh of section 12 at 16 bits; products with the cell state by
+                      RDbP, since its scale is a power of two; cell clamped to int16 or its clip
+    Svdf              `layers.svdf`: new column = clamp(R[s_x s_w / s_state](sum (x_q - z_x) w_q));
+                      y = R[s_state s_u / s_y](sum over time and rank of state * u_q + b_q)
     BatchNormalization, where it was not folded: (x_q - z_x) * gain + offset in integers, then R, see its layer
     LayerNormalization as in profile ibert, with this profile's R, since no kernel exists
     Sources: LiteRT's kernels/internal/reference and common.h; tests/peers holds the rules to the running tool.
 
-7. Profile cmsis-nn: as litert, but R is double everywhere (Dense too), and int64 for Conv2D, DepthwiseConv2D, Dense and
-    BatchMatMul at 16 bits; M is float64_factor everywhere. `arm_nn_requantize`, `arm_nn_requantize_s64`.
+7. Profile cmsis-nn: as litert, multipliers formed as there; but Dense is double, Dense at 16 bits int64
+    (`arm_nn_requantize`, `arm_nn_requantize_s64`). LSTM (8 and 16 bits): sigmoid16 and tanh16 by table, products with
+    the cell state by double, gates of 16-bit activations by int64.
 
 8. Profile onnx: ONNX Runtime on x86-64; int32 accumulators that wrap; inputs half even
     Sums of products as in 6 with R = float32_half_even, M float32_factor; every other operator in float32 between
