@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 
 from refq.errors import UnsupportedError
-from refq.graph import LoopNest
+from refq.graph import LoopNest, QParams
 from refq.layers.base import Array, FixedGrid, Layer, Shape
 from refq.layers.registry import layer
 from refq.numerics import Arithmetic, rounding_divide_by_power_of_two
 from refq.numerics.exponential import exp_on_negative_values
 from refq.numerics.fixed_point import saturating_rounding_doubling_high_multiply
+from refq.numerics.softmax16 import softmax16
 from refq.numerics.multiplier import calculate_input_radius, preprocess_softmax_scaling
 from refq.numerics.reciprocal import one_over_one_plus_x
 
 _INPUT_INTEGER_BITS = 5
 _SUM_INTEGER_BITS = 12
 _GRID = FixedGrid(0.0, 1.0)
+_GRID16 = QParams(scale=2.0**-15, bits=16)
 
 
 def integer_softmax(codes: Array, multiplier: int, left_shift: int, diff_min: int, bits: int = 8) -> Array:
@@ -61,7 +63,7 @@ def softmax_parameters(scale: float) -> tuple[int, int, int]:
 class Softmax(Layer):
     """y = exp(x - max x) / sum exp(x - max x) along `axis`
 
-    Integer path: see `integer_softmax`; 8-bit codes.
+    Integer path: see `integer_softmax` for 8-bit codes, `refq.numerics.softmax16` for 16-bit codes.
     """
 
     output_grid = _GRID
@@ -80,10 +82,17 @@ class Softmax(Layer):
         return (y * (dy - (dy * y).sum(axis=self.axis, keepdims=True)),)
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
-        if grids[0].bits != 8 or out != _GRID.qparams(8, True):
-            raise UnsupportedError("integer softmax takes 8-bit codes and gives int8 codes of scale 1/256")
-        last = np.moveaxis(codes[0], self.axis, -1)
-        return np.moveaxis(integer_softmax(last, *softmax_parameters(float(grids[0].scale))), -1, self.axis)
+        last, scale, bits = np.moveaxis(codes[0], self.axis, -1), float(grids[0].scale), grids[0].bits
+        if bits == 16 and out == _GRID16:
+            y = softmax16(last, scale / (10.0 / 65535.0))
+        elif bits == 8 and out in (_GRID.qparams(8, True), _GRID.qparams(16, True)):
+            y = integer_softmax(last, *softmax_parameters(scale), bits=out.bits)
+        else:
+            raise UnsupportedError(
+                f"integer softmax of {bits}-bit codes: the output is int8 of scale 1/256 (or int16 of scale 1/65536) "
+                "for int8, int16 of scale 1/32768 for int16"
+            )
+        return np.moveaxis(y, -1, self.axis)
 
     def nest(self, x: Shape) -> LoopNest:
         return LoopNest(kind="softmax", inputs=(prod(x),), outputs=prod(x), operations=3 * prod(x))
