@@ -4,6 +4,7 @@
     sum                 y_q = rint(a_q * r_a + (b_q * r_b + c)),  r = s / s_y,  c = z_y - (r_a * z_a + r_b * z_b)
     product             y_q = rint((a_q - z_a)(b_q - z_b) * f32(f32(s_a * s_b) / s_y) + z_y)
     global average      y_q = rint(float32(acc) * (s_x / (s_y * count))) + z_y,  acc = sum(x_q) - count * z_x
+    softmax             y_q = rint(e * floor(1 / s_y) / sum e) + z_y,  e from a table of exp, the sum in order
     average under a window    y_q = rint(mean(s_x * (x_q - z_x)) / s_y + z_y)
     everything else     y_q = rint(f(s_x * (x_q - z_x)) / s_y) + z_y
 
@@ -101,6 +102,28 @@ def average_pool(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: An
     return np.rint(y / out.scale + _F32(out.zero_point)).astype(np.int64)
 
 
+def softmax(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
+    """QLinearSoftmax; 1 / s_y is rounded down, so a scale of 1/255 gives 254 steps.
+
+    Notes
+    -----
+    `qlinear_softmax.cc`. Exponentials are scaled up until their float32 sum almost overflows; that cancels in the
+    quotient but for its rounding. The row's largest code always meets the table's last entry.
+    """
+    x, grid = codes[0], grids[0]
+    if grid.bits > 8:
+        return through_reals(layer, codes, grids, out, arithmetic)
+    scale, size = float(grid.scale), x.shape[layer.axis]
+    lift = max(0.0, float(np.log(np.finfo(_F32).max / _F32(size))) - 5) / scale
+    table = np.exp((np.arange(256.0) - 255 + lift) * scale).astype(_F32)
+    wide = x.astype(np.int64)
+    e = table[wide - wide.max(axis=layer.axis, keepdims=True) + 255]
+    total = np.take(np.cumsum(e, axis=layer.axis, dtype=_F32), [-1], axis=layer.axis)
+    with np.errstate(over="ignore"):  # short rows: the product may overflow, which is the highest code
+        steps = np.minimum(np.rint(e * np.floor(_F32(1) / out.scale) / total), out.qmax - out.qmin)
+    return steps.astype(np.int64) + out.zero_point
+
+
 RULES = {
     "Conv2D": own,
     "DepthwiseConv2D": own,
@@ -111,6 +134,7 @@ RULES = {
     "Multiply": multiply,
     "Mean": mean,
     "AveragePool2D": average_pool,
+    "Softmax": softmax,
     "*": through_reals,
 }
 """Which operators have kernels of their own; the rest passes through float32."""

@@ -11,7 +11,15 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from tests.peers.onnx_models import answer, constant, model, node  # noqa: E402
-from tests.peers.quantized_onnx_models import FORMATS, TYPES, quantized, residual_net  # noqa: E402
+from tests.peers.quantized_onnx_models import (  # noqa: E402
+    FORMATS,
+    TYPES,
+    attention_net,
+    branching_net,
+    line_net,
+    quantized,
+    residual_net,
+)
 
 KINDS = {"int8": np.int8, "uint8": np.uint8}
 SEEDS = range(12)
@@ -22,20 +30,32 @@ def file_order(graph, name, array):
     return np.moveaxis(array, -1, 1) if name in json.loads(graph.meta.get("nhwc", "[]")) else array
 
 
+NETS = {"residual": residual_net, "branching": branching_net, "attention": attention_net, "line": line_net}
+
+
+@pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(("activations", "weights"), [("int8", "int8"), ("uint8", "int8"), ("uint8", "uint8")])
 @pytest.mark.parametrize("per_channel", [False, True])
-def test_networks_of_quantize_static_agree_in_every_output_code(tmp_path, form, activations, weights, per_channel):
+def test_networks_of_quantize_static_agree_in_every_output_code(tmp_path, net, form, activations, weights, per_channel):
     options = {"quant_format": FORMATS[form], "activation_type": TYPES[activations], "weight_type": TYPES[weights]}
-    path = quantized(residual_net(3), tmp_path, per_channel=per_channel, **options)
+    path = quantized(NETS[net](3), tmp_path, per_channel=per_channel, **options)
     graph = refq.load(path)
-    grid = graph.tensors[graph.outputs[0]].qparams
+    grid, shape = graph.tensors[graph.outputs[0]].qparams, graph.tensors["x"].shape
+    is_mixed = net == "branching" and form == "qoperator"  # ConvTranspose and ReduceMean stay real there
     for seed in range(6):
-        x = np.random.default_rng(seed).normal(0, 1, (1, 3, 10, 10)).astype(np.float32)
+        x = np.random.default_rng(seed).normal(0, 1, shape).astype(np.float32)
+        fake = refq.run(graph, x, path="fake")
+        if is_mixed:
+            with pytest.raises(
+                refq.errors.GraphError, match="needs a grid on every real activation; t, pd, mp have none"
+            ):
+                refq.run(graph, x, path="integer", arithmetic="onnx")
+            np.testing.assert_allclose(fake, answer(path, {"x": x})[0], atol=2.01 * grid.scale)
+            continue
         y = refq.run(graph, x, path="integer", arithmetic="onnx")
-        steps = np.rint((y - answer(path, {"x": x})[0]) / grid.scale)
-        assert not steps.any()
-        assert np.abs(refq.run(graph, x, path="fake") - y).max() <= 2.01 * grid.scale
+        assert not np.rint((y - answer(path, {"x": x})[0]) / grid.scale).any()
+        assert np.abs(fake - y).max() <= 3.01 * grid.scale
 
 
 @pytest.mark.parametrize(("activations", "weights"), [("int8", "int8"), ("uint8", "int8"), ("uint8", "uint8")])
@@ -112,6 +132,19 @@ def test_functions_and_pools_of_codes(tmp_path, kind, seed, op, attrs):
     if op == "QLinearSigmoid":  # a grid that holds [0, 1]
         held[2:] = [constant("y_s", np.float32(1 / 256)), constant("y_z", np.asarray(np.iinfo(kind).min, kind))]
     made = code_model(op, kind, ["x", "x_s", "x_z", "y_s", "y_z"], held, shapes, **attrs)
+    check_codes(made, kind, tmp_path, shapes, seed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_softmax_of_codes(tmp_path, kind, seed):
+    rng, kind, shapes = np.random.default_rng(seed), KINDS[kind], {"x": (50, 3, 37)}
+    info, axis = np.iinfo(kind), [-1, 1, 2][seed % 3]
+    held = grid(rng, kind, "x")
+    low = 1 / 256 if seed % 2 else rng.uniform(0.001, 0.004)
+    held += [constant("y_s", np.float32(low)), constant("y_z", np.asarray(info.min + 7 * (seed % 4 == 2), kind))]
+    names = ["x", "x_s", "x_z", "y_s", "y_z"]
+    made = code_model("QLinearSoftmax", kind, names, held, shapes, axis=axis, opset=13)
     check_codes(made, kind, tmp_path, shapes, seed)
 
 

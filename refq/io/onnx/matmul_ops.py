@@ -85,7 +85,7 @@ def _scaled(b: Builder, tensor: Tensor, factor: float) -> Tensor:
 
 def _vector(tensor: Tensor, width: int) -> Tensor:
     """A bias of another shape as one number an output; a bias of codes has one scale, or keeps its axis."""
-    values = tensor.real if tensor.grid is not None else tensor.value
+    values = tensor.real  # codes without a grid are as good as reals here; with one, they get the layer's
     return Tensor(name=tensor.name, shape=(width,), value=np.broadcast_to(np.reshape(values, -1), (width,)))
 
 

@@ -150,11 +150,10 @@ def _blocked(b: Builder, call: Call, x: Tensor, scale: Tensor, zero: Tensor | No
         raise RangeError(f"scale {scale.name!r} must be positive and finite")
     spread = [slice(None)] * x.rank
     spread[axis] = slice(0, x.shape[axis])
-    scales, zeros = (
-        None if t is None else np.repeat(t.real.astype(np.float32), block, axis=axis)[tuple(spread)]
-        for t in (scale, zero)
-    )
-    steps = np.asarray(x.value).astype(np.float32) - (0 if zeros is None else zeros)
+    times = min(block, x.shape[axis])  # a block larger than the axis is the whole axis
+    given = [np.zeros(want) if t is None else t.real for t in (scale, zero)]
+    scales, zeros = (np.repeat(t.astype(np.float32), times, axis=axis)[tuple(spread)] for t in given)
+    steps = np.asarray(x.value).astype(np.float32) - zeros
     listed = [*json.loads(b.meta.get("blocked", "[]")), call.outputs[0]]
     b.meta["blocked"] = json.dumps(listed)
     return Tensor(name=call.outputs[0], shape=x.shape, value=(steps * scales).astype(np.float32))
