@@ -4,7 +4,7 @@
     sum                 y_q = rint(a_q * r_a + (b_q * r_b + c)),  r = s / s_y,  c = z_y - (r_a * z_a + r_b * z_b)
     product             y_q = rint((a_q - z_a)(b_q - z_b) * f32(f32(s_a * s_b) / s_y) + z_y)
     global average      y_q = rint(float32(acc) * (s_x / (s_y * count))) + z_y,  acc = sum(x_q) - count * z_x
-    softmax             y_q = rint(e * floor(1 / s_y) / sum e) + z_y,  e from a table of exp, the sum in order
+    softmax             y_q = rint(e / sum e * floor(1 / s_y)) + z_y,  e from a table of exp, the sum in order
     average under a window    y_q = rint(mean(s_x * (x_q - z_x)) / s_y + z_y)
     everything else     y_q = rint(f(s_x * (x_q - z_x)) / s_y) + z_y
 
@@ -107,7 +107,7 @@ def softmax(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: Any, ar
 
     Notes
     -----
-    `qlinear_softmax.cc`. Exponentials are scaled up until their float32 sum almost overflows; that cancels in the
+    `qlinear_softmax.cc`; version 1.32 divides first, measured on rows whose product would overflow. Exponentials are scaled up until their float32 sum almost overflows; that cancels in the
     quotient but for its rounding. The row's largest code always meets the table's last entry.
     """
     x, grid = codes[0], grids[0]
@@ -119,8 +119,7 @@ def softmax(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: Any, ar
     wide = x.astype(np.int64)
     e = table[wide - wide.max(axis=layer.axis, keepdims=True) + 255]
     total = np.take(np.cumsum(e, axis=layer.axis, dtype=_F32), [-1], axis=layer.axis)
-    with np.errstate(over="ignore"):  # short rows: the product may overflow, which is the highest code
-        steps = np.minimum(np.rint(e * np.floor(_F32(1) / out.scale) / total), out.qmax - out.qmin)
+    steps = np.rint(e / total * np.floor(_F32(1) / out.scale))
     return steps.astype(np.int64) + out.zero_point
 
 
