@@ -13,9 +13,9 @@ from refq.layers.registry import layer
 from refq.numerics import Arithmetic, rounding_divide_by_power_of_two
 from refq.numerics.exponential import exp_on_negative_values
 from refq.numerics.fixed_point import saturating_rounding_doubling_high_multiply
-from refq.numerics.softmax16 import softmax16
 from refq.numerics.multiplier import calculate_input_radius, preprocess_softmax_scaling
 from refq.numerics.reciprocal import one_over_one_plus_x
+from refq.numerics.softmax16 import softmax16
 
 _INPUT_INTEGER_BITS = 5
 _SUM_INTEGER_BITS = 12

@@ -21,7 +21,7 @@ holds the readable implementation.
 3. Requantizers R(acc, M) (`requantize`): exact integers, whatever the width of acc * m
     double        RDbP(SRDHM(wrap32(acc << max(s, 0)), m), max(-s, 0))   two roundings: half up, then half away
     single        (acc * m + 2**(30 - s)) >> (31 - s)                    half up
-    single_away   sign(acc) * single(|acc|)                              half away; LiteRT has round(f64(acc) * M), equal
+    single_away   sign(acc) * single(|acc|)                              half away; LiteRT: round(f64(acc) * M), equal
                   on every element measured
     int64         m16 = m >= 0x7FFF0000 ? 0x7FFF : (m + 2**15) >> 16;  (acc * m16 + 2**(14 - s)) >> (15 - s)
     dyadic        half_even(acc * m / 2**(31 - s)); m = half_up(q * 2**31), which may be 2**31 and then stays so.
@@ -70,9 +70,9 @@ holds the readable implementation.
     Softmax (8 bits)  (m, s) of min(s_x 2**26, 2**31 - 1); d = x_q - max; d < -floor(31 * 2**26 / 2**s): lowest code;
                       e = exp_neg(SRDHM(d << s, m)) in Q0.31 from Q5.26; sum of RDbP(e, 12); h = its leading zeros;
                       r = one_over((sum << h) - 2**31); y = RDbP(SRDHM(r, e), 35 - h) - 128
-    LSTM (8 bits)     `layers.lstm_integer`: gates Q3.12 in int16, each of the two sums of products requantized, added and
-                      clamped; sigmoid, tanh = logistic, tanh of section 12 at 16 bits; products with the cell state by
-                      RDbP, since its scale is a power of two; cell clamped to int16 or its clip
+    LSTM (8 bits)     `layers.lstm_integer`: gates Q3.12 in int16: both sums of products requantized, added and clamped;
+                      sigmoid, tanh = logistic, tanh of section 12 at 16 bits; products with the cell state
+                      by RDbP, since its scale is a power of two; cell clamped to int16 or its clip
     Svdf              `layers.svdf`: new column = clamp(R[s_x s_w / s_state](sum (x_q - z_x) w_q));
                       y = R[s_state s_u / s_y](sum over time and rank of state * u_q + b_q)
     BatchNormalization, where it was not folded: (x_q - z_x) * gain + offset in integers, then R, see its layer
