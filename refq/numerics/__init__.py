@@ -70,6 +70,7 @@ holds the readable implementation.
     Softmax (8 bits)  (m, s) of min(s_x 2**26, 2**31 - 1); d = x_q - max; d < -floor(31 * 2**26 / 2**s): lowest code;
                       e = exp_neg(SRDHM(d << s, m)) in Q0.31 from Q5.26; sum of RDbP(e, 12); h = its leading zeros;
                       r = one_over((sum << h) - 2**31); y = RDbP(SRDHM(r, e), 35 - h) - 128
+    Softmax (16 bits) `softmax16`: exp on [-10, 0] and 1 / (1 + x) on [0, 1] from tables of 513 entries, linear between
     LSTM (8 bits)     `layers.lstm_integer`: gates Q3.12 in int16: both sums of products requantized, added and clamped;
                       sigmoid, tanh = logistic, tanh of section 12 at 16 bits; products with the cell state
                       by RDbP, since its scale is a power of two; cell clamped to int16 or its clip
