@@ -129,8 +129,7 @@ class Operation:
 class Builder:
     """Collects a graph."""
 
-    def __init__(self, batch: int) -> None:
-        self.batch = batch
+    def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.tensors: dict[str, TensorSpec] = {}
         self.constants: dict[str, NDArray[Any]] = {}

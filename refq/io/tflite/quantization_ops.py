@@ -1,4 +1,4 @@
-"""Converters of the doors between reals and codes."""
+"""Converters of the doors between reals and codes, and between element types."""
 
 from __future__ import annotations
 
@@ -30,3 +30,11 @@ def dequantize(builder: Builder, op: Operation) -> None:
         builder.define(op.y, x.data if x.qparams is not None else x.data.astype(np.float32), x.qparams)
         return
     builder.emit("Identity", op, [x], replace(op.y, qparams=x.qparams))
+
+
+@converts("CAST")
+def cast(builder: Builder, op: Operation) -> None:
+    op.takes(1)
+    if op.x.qparams is not None or op.y.qparams is not None:
+        raise op.refuse("casts codes as if they were numbers; QUANTIZE or DEQUANTIZE is meant")
+    builder.emit("Cast", op, [op.x], to=op.y.dtype)

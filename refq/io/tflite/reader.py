@@ -63,8 +63,7 @@ def _graph(model: FileModel, name: str) -> Graph:
     for index in (*model.inputs, *model.outputs):
         _check_index(index, operands, "the subgraph")
     _grid_float_inputs(model, operands)
-    first = operands[model.inputs[0]].shape if model.inputs else ()
-    builder = Builder(batch=first[0] if first else 1)
+    builder = Builder()
     for index in model.inputs:
         if operands[index].is_constant:
             raise LoadError(f"input {names[index]!r} is a constant")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from refq.errors import ShapeError
-from refq.io.tflite.builder import Builder, Operation
+from refq.io.tflite.builder import Builder, Operand, Operation
 from refq.io.tflite.converters import converts
 from refq.io.tflite.reshaping_ops import reshape
 
@@ -99,16 +101,44 @@ def reverse(builder: Builder, op: Operation) -> None:
     builder.emit("Reverse", op, [op.x], axes=op.integers(1))
 
 
+def _cut(builder: Builder, op: Operation, x: Operand, axis: int, sizes: Sequence[int], squeeze: bool) -> None:
+    """One slice an output, each a node of its own."""
+    rank = len(x.shape)
+    if not -rank <= axis < rank or sum(sizes) != x.shape[axis] or len(sizes) != len(op.outputs):
+        raise ShapeError(
+            f"{op.kind} {op.name!r}: {len(op.outputs)} outputs of sizes {tuple(sizes)} along axis {axis} "
+            f"of input shape {x.shape}"
+        )
+    axis, start = axis % rank, 0
+    for i, (output, size) in enumerate(zip(op.outputs, sizes, strict=True)):
+        stop = start + size
+        begin = tuple(start if a == axis else None for a in range(rank))
+        end = tuple(stop if a == axis else None for a in range(rank))
+        dropped = (axis,) if squeeze else ()
+        builder.emit("Slice", op, [x], output, name=f"{op.name}/{i}", begin=begin, end=end, squeeze=dropped)
+        start = stop
+
+
 @converts("UNPACK")
 def unpack(builder: Builder, op: Operation) -> None:
-    """One slice an output; every one is a node of its own."""
     op.takes(1)
-    x, rank = op.x, len(op.x.shape)
-    axis = op.option("axis", 0)
-    if not -rank <= axis < rank or x.shape[axis] != len(op.outputs):
-        raise ShapeError(f"{op.kind} {op.name!r}: {len(op.outputs)} outputs along axis {axis} of input shape {x.shape}")
-    axis %= rank
-    for i, output in enumerate(op.outputs):
-        begin = tuple(i if a == axis else None for a in range(rank))
-        end = tuple(i + 1 if a == axis else None for a in range(rank))
-        builder.emit("Slice", op, [x], output, name=f"{op.name}/{i}", begin=begin, end=end, squeeze=(axis,))
+    _cut(builder, op, op.x, op.option("axis", 0), [1] * len(op.outputs), squeeze=True)
+
+
+@converts("SPLIT")
+def split(builder: Builder, op: Operation) -> None:
+    """Operands: axis, x; equal parts."""
+    op.takes(2)
+    axis, x, count = op.integers(0)[0], op.input(1), len(op.outputs)
+    whole = x.shape[axis] if -len(x.shape) <= axis < len(x.shape) else 0
+    _cut(builder, op, x, axis, [whole // count] * count, squeeze=False)
+
+
+@converts("SPLIT_V")
+def split_v(builder: Builder, op: Operation) -> None:
+    """Operands: x, sizes (one may be -1, the rest), axis."""
+    op.takes(3)
+    axis, sizes = op.integers(2)[0], list(op.integers(1))
+    if sizes.count(-1) == 1 and -len(op.x.shape) <= axis < len(op.x.shape):
+        sizes[sizes.index(-1)] = op.x.shape[axis] - sum(sizes) - 1
+    _cut(builder, op, op.x, axis, sizes, squeeze=False)
