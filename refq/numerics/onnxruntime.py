@@ -107,8 +107,9 @@ def softmax(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: Any, ar
 
     Notes
     -----
-    `qlinear_softmax.cc`; version 1.32 divides first, measured on rows whose product would overflow. Exponentials are scaled up until their float32 sum almost overflows; that cancels in the
-    quotient but for its rounding. The row's largest code always meets the table's last entry.
+    `qlinear_softmax.cc`; version 1.32 divides first, measured on rows whose product would overflow. Exponentials are
+    scaled up until their float32 sum almost overflows; that cancels in the quotient but for its rounding. A row's
+    largest code always meets the table's last entry.
     """
     x, grid = codes[0], grids[0]
     if grid.bits > 8:
