@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from refq.errors import CalibrationError
 from refq.execute import trace
-from refq.graph import Graph
+from refq.graph import Graph, Node
+from refq.layers import Layer, layer_class, layer_for
 from refq.quantizers.ranges import Limits, Range
 
 _BATCH = 64
@@ -29,7 +30,7 @@ def calibrate(graph: Graph, calibration: Any, range: Range) -> dict[str, Limits]
 
     Returns
     -------
-    dict: tensor name -> (low, high)
+    dict: tensor name -> (low, high); inner states of layers under `inner_name`
 
     Raises
     ------
@@ -38,7 +39,8 @@ def calibrate(graph: Graph, calibration: Any, range: Range) -> dict[str, Limits]
     """
     seen: dict[str, Limits] = {}
     for batch in _batches(graph, calibration):
-        for name, values in trace(graph, batch).items():
+        traced = trace(graph, batch)
+        for name, values in {**traced, **_inner_states(graph, traced)}.items():
             if values.dtype.kind != "f":
                 continue
             try:
@@ -48,6 +50,22 @@ def calibrate(graph: Graph, calibration: Any, range: Range) -> dict[str, Limits]
     if not seen:
         raise CalibrationError(f"calibration of {graph.name!r}: the data holds no samples; give at least one")
     return seen
+
+
+def inner_name(node: Node, state: str) -> str:
+    """The name under which an inner state of a node is observed."""
+    return f"{node.name}//{state}"
+
+
+def _inner_states(graph: Graph, traced: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The inner states of every layer that has some, from the values of its inputs."""
+    found: dict[str, NDArray[Any]] = {}
+    for node in graph.nodes:
+        if layer_class(node.op).inner is not Layer.inner:
+            inputs = [None if not n else traced[n] if n in traced else graph.constants[n] for n in node.inputs]
+            states = layer_for(node).inner(*inputs)
+            found |= {inner_name(node, state): values for state, values in states.items()}
+    return found
 
 
 def _batches(graph: Graph, calibration: Any) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refq.calibrate import calibrate
+from refq.calibrate import calibrate, inner_name
 from refq.errors import GraphError, blame
 from refq.graph import Graph, Node, QParams
 from refq.layers import FixedGrid, MacLayer, layer_class, layer_for
@@ -68,12 +68,18 @@ class _Assignment:
                 self.give(name, self.observed(name))
         for node in self.source.nodes:
             with blame(node):
-                node = self.constants_of(node)
+                node = self.with_inner_grids(self.constants_of(node))
                 for name in node.outputs:
                     if name in self.limits:
                         self.give(name, self.output_grid(node, name))
             self.nodes.append(node)
         return self.source.with_nodes(self.nodes, tensors=self.tensors, constants=self.constants)
+
+    def with_inner_grids(self, node: Node) -> Node:
+        """The node with the grids of its inner states (LSTM cell, SVDF memory) as attributes."""
+        prefix = inner_name(node, "")
+        limits = {name[len(prefix) :]: seen for name, seen in self.limits.items() if name.startswith(prefix)}
+        return replace(node, attrs={**node.attrs, **layer_for(node).inner_attrs(limits)}) if limits else node
 
     def give(self, name: str, grid: QParams) -> None:
         self.tensors[name] = replace(self.tensors[name], qparams=grid)

@@ -81,6 +81,10 @@ class Layer:
         """Real inner states that calibration must see, by name; most layers have none."""
         return {}
 
+    def inner_attrs(self, limits: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
+        """Attributes that give the inner states their grids, from the (low, high) that calibration saw."""
+        return {}
+
     def grad(self, dy: Array, *arrays: Any) -> tuple[Array | None, ...]:
         """Gradient with respect to every input, None where there is none (indices, absent inputs)."""
         raise NotImplementedError

@@ -102,6 +102,12 @@ class LSTM(Recurrent):
         """The cell state after every step, for calibration."""
         return {"cell": np.stack([step["c"] for step in self._run(*(*arrays, None)[:4], _same, _same)])}
 
+    def inner_attrs(self, limits: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
+        """The finest power of two whose int16 codes hold the cell state."""
+        largest = float(np.max(np.abs(limits["cell"])))
+        power = int(np.ceil(np.log2(max(largest, 2.0**-20) / 32767)))
+        return {"cell_power": min(max(power, -15), -9)}
+
     def cell_grid(self) -> QParams:
         """The grid of the cell state."""
         if self.cell_power is None:

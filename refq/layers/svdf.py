@@ -113,6 +113,11 @@ class Svdf(Layer):
         x, w = arrays[:2]
         return {"state": x @ w.T}
 
+    def inner_attrs(self, limits: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
+        """The finest symmetric grid that holds the state."""
+        largest = float(np.max(np.abs(limits["state"])))
+        return {"state_scale": max(largest, 2.0**-20) / ((1 << (self.state_bits - 1)) - 1)}
+
     def grad(
         self, dy: Array, x: Array, w: Array, u: Array, b: Array | None = None, state: Array | None = None
     ) -> tuple[Array | None, ...]:
