@@ -18,13 +18,13 @@ fixed point and round otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refq.numerics.arithmetic import Arithmetic
+from refq.numerics.arithmetic import Arithmetic, IntegerRule, Key
 
 Array = NDArray[Any]
 _F32 = np.float32
@@ -124,7 +124,7 @@ def softmax(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: Any, ar
     return steps.astype(np.int64) + out.zero_point
 
 
-RULES = {
+RULES: Mapping[Key, IntegerRule] = {
     "Conv2D": own,
     "DepthwiseConv2D": own,
     "Conv2DTranspose": own,

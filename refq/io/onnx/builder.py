@@ -119,6 +119,7 @@ class Builder:
         self.meta: dict[str, str] = {}
         self.outputs, self.readers = outputs, readers
         self.inherited: set[str] = set()
+        self.file_names: dict[str, str] = {}
         self._taken, self._node_names = set(taken), set[str]()
         self._turned: dict[tuple[str, bool], Tensor] = {}
         self._constants: dict[tuple[str, bool], Tensor] = {}

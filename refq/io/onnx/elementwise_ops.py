@@ -39,12 +39,11 @@ def _binary(b: Builder, call: Call) -> Tensor:
     x, y = call.x, call.input(1)
     if call.op == "Div" and "float" not in x.dtype:
         raise UnsupportedError(f"a division of {x.dtype} while the model runs; only reals are divided")
-    if call.op == "Div" and y.value is not None and b.grid(x) is None and np.all(y.real != 0):
-        whole = y.real.astype(np.float64)
-        reciprocal = (1 / whole).astype(np.float32)
-        if np.all(reciprocal.astype(np.float64) * whole == 1):  # exact: a power of two
-            made = Tensor(name=b.unique(f"{y.name}/reciprocal"), shape=y.shape, value=reciprocal)
-            return binary(b, call, "Multiply", x, made)
+    if call.op == "Div" and y.value is not None and b.grid(x) is None and y.grid is None and np.all(y.real):
+        # A product has an integer path; for other divisors than powers of two the last bit of a real may differ.
+        reciprocal = (1 / y.real.astype(np.float64)).astype(np.float32)
+        made = Tensor(name=b.unique(f"{y.name}/reciprocal"), shape=y.shape, value=reciprocal)
+        return binary(b, call, "Multiply", x, made)
     return binary(b, call, _BINARY[call.op], x, y)
 
 

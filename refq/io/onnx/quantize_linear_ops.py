@@ -82,11 +82,12 @@ def _quantize(b: Builder, call: Call) -> Tensor:
 
 
 def put_on_grid(b: Builder, call: Call, x: Tensor, grid: QParams, dtype: str) -> Tensor:
-    """The codes of x: x takes the grid if only quantizers read it, else another tensor does."""
-    readers = b.readers.get(x.name.removesuffix("/nhwc"), [])
+    """The codes of x: x takes the grid if only quantizers with this one read it, else the codes alone have it."""
+    name = b.file_names.get(x.name, x.name)
+    readers = b.readers.get(name, [])
     is_free = b.grid(x) is None or x.name in b.inherited
-    only_quantizers = x.name not in b.outputs and all(node.op_type == "QuantizeLinear" for node in readers)
-    if is_free and only_quantizers:
+    is_quantized_only = name not in b.outputs and all(node.op_type == "QuantizeLinear" for node in readers)
+    if is_free and is_quantized_only and len({tuple(node.input[1:]) for node in readers}) == 1:
         b.give(x, grid)
     op = "Identity" if b.grid(x) == grid else "Requantize"
     codes = b.emit(op, call, [x], dtype=dtype)

@@ -202,6 +202,7 @@ class _Reader:
         for output, tensor in zip(call.outputs, found, strict=False):
             if output:
                 self.values[output] = tensor
+                self.builder.file_names[tensor.name] = output
         for output in filter(None, call.outputs[len(found) :]):
             if self.readers.get(output) or output in self.builder.outputs:
                 raise UnsupportedError(

@@ -177,3 +177,49 @@ def test_codes_that_enter_the_graph_are_taken_as_codes(tmp_path):
     np.testing.assert_array_equal(y, x.reshape(1, 2, 2, 2, 2, 2).max(axis=(3, 5)))
     reals = dequantize_array(x, graph.tensors["x"].qparams)
     np.testing.assert_array_equal(refq.run(graph, reals, path="fake"), reals.reshape(1, 2, 2, 2, 2, 2).max(axis=(3, 5)))
+
+
+@pytest.mark.parametrize("spatial", [(9,), (6, 7)])
+def test_limits_and_grids_pass_changes_of_shape(tmp_path, spatial):
+    nodes = [
+        *pair("x", "xd", "s", "z"),
+        node("DequantizeLinear", ["wq", "ws"], ["w"]),
+        node("Conv", ["xd", "w"], ["c"]),
+        node("Relu", ["c"], ["r"]),
+        node("Flatten", ["r"], ["f"]),
+        *pair("f", "y", "s", "z"),
+    ]
+    codes = np.random.default_rng(5).integers(-127, 128, (4, 3, *(2 for _ in spatial))).astype(np.int8)
+    held = [tensor("s", np.float32(0.1)), tensor("z", np.int8(0)), tensor("wq", codes), tensor("ws", np.float32(0.01))]
+    path = written(tmp_path, nodes, held, {"x": [1, 3, *spatial]})
+    graph = refq.load(path)
+    x = np.random.default_rng(6).normal(0, 2, (1, 3, *spatial)).astype(np.float32)
+    y = refq.run(graph, x, path="integer", arithmetic="onnx")
+    assert y.min() == 0
+    assert np.abs(y - refq.run(graph, x, path="fake")).max() <= 0.101
+    assert "Relu" not in {n.op for n in graph.nodes}
+
+
+def test_a_tensor_quantized_in_two_ways_stays_real(tmp_path):
+    nodes = [
+        node("Relu", ["x"], ["r"]),
+        *pair("r", "a", "s", "z"),
+        *pair("r", "b", "t", "z"),
+        node("Add", ["a", "b"], ["y"]),
+    ]
+    held = [tensor("s", np.float32(0.1)), tensor("t", np.float32(0.3)), tensor("z", np.int8(0))]
+    graph = refq.load(written(tmp_path, nodes, held, {"x": [1, 3, 4, 4]}))
+    assert graph.tensors["r"].qparams is None
+    x = np.linspace(0, 9, 48, dtype=np.float32).reshape(1, 3, 4, 4)
+    want = sum(np.clip(np.rint(x / np.float32(s)), -128, 127) * np.float32(s) for s in (0.1, 0.3))
+    np.testing.assert_allclose(refq.run(graph, x, path="fake"), want, rtol=1e-6)
+
+
+def test_an_output_that_is_also_quantized_stays_real(tmp_path):
+    nodes = [node("MaxPool", ["x"], ["p"], kernel_shape=[2, 2]), *pair("p", "y", "s", "z")]
+    held = [tensor("s", np.float32(0.5)), tensor("z", np.int8(0))]
+    graph = refq.load(written(tmp_path, nodes, held, {"x": [1, 2, 4, 4]}, outputs=("p", "y")))
+    x = np.random.default_rng(7).normal(0, 2, (1, 2, 4, 4)).astype(np.float32)
+    p, y = refq.run(graph, x, path="fake")
+    np.testing.assert_array_equal(p, np.lib.stride_tricks.sliding_window_view(x, (2, 2), (2, 3)).max(axis=(4, 5)))
+    np.testing.assert_array_equal(y, np.rint(p / np.float32(0.5)) * np.float32(0.5))
