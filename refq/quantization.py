@@ -26,7 +26,7 @@ def quantize(graph: Graph, calibration: Any, recipe: str | Path | Recipe = "int8
         activations  grid over the observed range; layers that only move codes share their input's grid, functions with
                      a known range (softmax, sigmoid, tanh) have a fixed one
         weights      symmetric, one scale an output channel
-        biases       int32 at scale s_x * s_w, zero point 0
+        biases       int32, int64 beside activations of more than 8 bits, at scale s_x * s_w, zero point 0
 
     Parameters
     ----------
@@ -134,7 +134,8 @@ class _Assignment:
         if x_grid is None or w_grid is None:
             return None
         scale = np.maximum(x_grid.scale * w_grid.scale, np.finfo(np.float32).tiny)
-        return QParams(scale=scale, axis=None if scale.ndim == 0 else 0, bits=self.recipe.bias_bits)
+        bits = self.recipe.bias_bits if x_grid.bits <= 8 else 64
+        return QParams(scale=scale, axis=None if scale.ndim == 0 else 0, bits=bits)
 
     def weight_grid(self, layer: MacLayer, inputs: list[str]) -> QParams:
         """The scheme's grid, with scales of some channels raised or set so that their biases fit 32 bits.

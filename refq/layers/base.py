@@ -13,7 +13,7 @@ Layout: activations NHWC, weights OHWI. The leading axis is the batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar, Literal
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from refq.errors import UnsupportedError
 from refq.graph import LoopNest, QParams
-from refq.numerics import Arithmetic, Requantizer, exact_type, magnitude, round_real
+from refq.numerics import Accumulator, Arithmetic, Requantizer, exact_type, magnitude, round_real
 
 Shape = tuple[int, ...]
 Array = NDArray[Any]
@@ -145,6 +145,20 @@ class MacLayer(Layer):
         db = None if b is None else dy.reshape(-1, dy.shape[-1]).sum(axis=0)
         return dx, dw, db
 
+    def terms(self, x: Array, w: Array) -> Iterator[Array]:
+        """The summands of `product` one by one, each of the output's shape, in the stated order: fy, fx, c."""
+        raise UnsupportedError(f"{self.op} states no order of summation; use an accumulator of order 'end'")
+
+    def _centred(self, x_q: Array, w_q: Array, x_zero: Any, w_zero: Any) -> tuple[Array, Array, int]:
+        """x_q - x_zero, w_q - w_zero, and a bound of the magnitude of every partial sum of their products."""
+        x = x_q.astype(np.int64) - x_zero
+        shape = [1] * w_q.ndim
+        shape[self.weight_axis] = -1
+        w = w_q.astype(np.int64) - (np.reshape(w_zero, shape) if np.ndim(w_zero) else w_zero)
+        others = tuple(axis for axis in range(w.ndim) if axis != self.weight_axis % w.ndim)
+        largest_sum = int(np.abs(w).sum(axis=others).max()) if w.size else 0
+        return x, w, magnitude(x) * largest_sum
+
     def accumulate(self, x_q: Array, w_q: Array, b_q: Array | None, x_zero: Any, w_zero: Any = 0) -> NDArray[np.int64]:
         """Exact accumulators: product(x_q - x_zero, w_q - w_zero) + b_q.
 
@@ -158,22 +172,27 @@ class MacLayer(Layer):
         -------
         int64, shape of the output; the caller fits them into the profile's accumulator
         """
-        x = x_q.astype(np.int64) - x_zero
-        shape = [1] * w_q.ndim
-        shape[self.weight_axis] = -1
-        w = w_q.astype(np.int64) - (np.reshape(w_zero, shape) if np.ndim(w_zero) else w_zero)
-        others = tuple(axis for axis in range(w.ndim) if axis != self.weight_axis % w.ndim)
-        largest_sum = int(np.abs(w).sum(axis=others).max()) if w.size else 0
-        dtype = exact_type(magnitude(x) * largest_sum)
+        x, w, bound = self._centred(x_q, w_q, x_zero, w_zero)
+        dtype = exact_type(bound)
         y = self.product(x.astype(dtype), w.astype(dtype)).astype(np.int64)
         return y if b_q is None else y + b_q.astype(np.int64)
 
+    def register(self, codes: Sequence[Any], x_zero: Any, w_zero: Any, accumulator: Accumulator) -> NDArray[np.int64]:
+        """What the accumulator holds after the sum: `codes` are x_q, w_q and, where there is one, b_q."""
+        b_q = codes[2] if len(codes) > 2 else None
+        if accumulator.order == "sequential":
+            x, w, bound = self._centred(codes[0], codes[1], x_zero, w_zero)
+            start = np.int64(0) if b_q is None else b_q.astype(np.int64)
+            if accumulator.follows_terms(bound + magnitude(np.atleast_1d(start))):
+                return accumulator.add_up(start, self.terms(x, w))
+        return accumulator.fit(self.accumulate(codes[0], codes[1], b_q, x_zero, w_zero))
+
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: QParams, arithmetic: Arithmetic) -> Array:
-        x_q, w_q, b_q = codes[0], codes[1], codes[2] if len(codes) > 2 else None
-        x_grid, w_grid = grids[0], grids[1]
-        acc = self.accumulate(x_q, w_q, b_q, x_grid.zero_point, w_grid.zero_point)
-        acc = arithmetic.accumulator_for(x_grid.bits).fit(acc)
-        requantizer = arithmetic.requantizer(self.op, x_grid.bits)
+        """Notes: a bias of at most 32 bits beside wider activations asks for 32-bit sums and their requantizer."""
+        x_grid, w_grid, b_grid = grids[0], grids[1], grids[2] if len(grids) > 2 else None
+        bits = x_grid.bits if b_grid is None or b_grid.bits > 32 else min(x_grid.bits, 8)
+        acc = self.register(codes, x_grid.zero_point, w_grid.zero_point, arithmetic.accumulator_for(bits))
+        requantizer = arithmetic.requantizer(self.op, bits)
         return requantizer.rescale(acc, x_grid.scale, w_grid.scale, over=out.scale) + out.zero_point
 
 

@@ -1,6 +1,6 @@
 """BatchMatMul: matrix products of two activations."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -10,7 +10,7 @@ from refq.errors import ShapeError
 from refq.graph import LoopNest
 from refq.layers.base import Array, Layer, Shape, unbroadcast
 from refq.layers.registry import layer
-from refq.numerics import Arithmetic, exact_matmul
+from refq.numerics import Arithmetic, exact_matmul, magnitude
 
 
 @layer("BatchMatMul")
@@ -60,9 +60,19 @@ class BatchMatMul(Layer):
         """Exact accumulators (int64): the product of codes minus zero points."""
         return exact_matmul(*self._turned(a_q.astype(np.int64) - a_zero, b_q.astype(np.int64) - b_zero))
 
+    def terms(self, a: Array, b: Array) -> Iterator[Array]:
+        """The summands of the product one by one, each of the output's shape, in the order of k."""
+        left, right = self._turned(a, b)
+        return (left[..., k, None] * right[..., None, k, :] for k in range(left.shape[-1]))
+
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
-        acc = self.accumulate(codes[0], codes[1], grids[0].zero_point, grids[1].zero_point)
-        acc = arithmetic.accumulator_for(grids[0].bits).fit(acc)
+        accumulator = arithmetic.accumulator_for(grids[0].bits)
+        a, b = (q.astype(np.int64) - grid.zero_point for q, grid in zip(codes, grids, strict=True))
+        bound = magnitude(a) * magnitude(b) * self._sizes(a.shape, b.shape)[2]
+        if accumulator.follows_terms(bound):
+            acc = accumulator.add_up(0, self.terms(a, b))
+        else:
+            acc = accumulator.fit(self.accumulate(codes[0], codes[1], grids[0].zero_point, grids[1].zero_point))
         requantizer = arithmetic.requantizer(self.op, grids[0].bits)
         return requantizer.rescale(acc, grids[0].scale, grids[1].scale, over=out.scale) + out.zero_point
 

@@ -1,5 +1,6 @@
 """Conv2D: two-dimensional convolution, grouped and dilated."""
 
+from collections.abc import Iterator
 from math import prod
 
 import numpy as np
@@ -54,6 +55,14 @@ class Conv2D(MacLayer):
                 part = y[start : start + step, ..., g * (outputs // groups) : (g + 1) * (outputs // groups)]
                 part[...] = (rows @ columns[g]).reshape(part.shape)
         return y
+
+    def terms(self, x: Array, w: Array) -> Iterator[Array]:
+        window = self.window(x.shape, w.shape)
+        padded = pad_image(x, window)
+        channels = w.shape[3]
+        group = np.arange(len(w)) // (len(w) // self.groups) * channels
+        for fy, fx, c in np.ndindex(*window.kernel, channels):
+            yield tap(padded, window, fy, fx)[..., group + c] * w[:, fy, fx, c]
 
     def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
         window = self.window(x.shape, w.shape)

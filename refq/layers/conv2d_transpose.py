@@ -1,10 +1,11 @@
 """Conv2DTranspose: the gradient of a convolution with respect to its input, used forward."""
 
+from collections.abc import Iterator
 from math import prod
 
 import numpy as np
 
-from refq.errors import ShapeError
+from refq.errors import RangeError, ShapeError
 from refq.graph import LoopNest
 from refq.layers.base import Array, MacLayer, Shape, elements
 from refq.layers.registry import layer
@@ -33,6 +34,7 @@ class Conv2DTranspose(MacLayer):
         """The window that scatters, the first kept place of the full result, and the output size."""
         if len(x) != 4 or len(w) != 4 or x[3] != w[3]:
             raise ShapeError(f"weight shape {w} must be (O, FY, FX, I) with I = {x[-1]} for input shape {x}")
+        self._check_ranges()
         first, out = [0, 0], [0, 0]
         for a in (0, 1):
             size, stride = x[1 + a], self.strides[a]
@@ -52,6 +54,17 @@ class Conv2DTranspose(MacLayer):
         window = Window((w[1], w[2]), self.strides, self.dilation, ((0, 0), (0, 0)), (x[1], x[2]))
         return window, (first[0], first[1]), (out[0], out[1])
 
+    def _check_ranges(self) -> None:
+        if min(*self.strides, *self.dilation) < 1:
+            raise RangeError(f"strides={self.strides} and dilation={self.dilation} must all be at least 1")
+        if min(self.output_padding or (0, 0)) < 0:
+            raise RangeError(f"output_padding={self.output_padding} must not be negative")
+        if isinstance(self.padding, str):
+            if self.padding not in ("valid", "same"):
+                raise RangeError(f"padding={self.padding!r} is not 'valid', 'same' or ((top, bottom), (left, right))")
+        elif min(map(min, self.padding)) < 0:
+            raise RangeError(f"padding={self.padding} must not be negative; use output_padding to enlarge the output")
+
     def infer_shape(self, x: Shape, w: Shape, b: Shape | None = None) -> Shape:
         return (x[0], *self.geometry(x, w)[2], w[0])
 
@@ -69,6 +82,13 @@ class Conv2DTranspose(MacLayer):
         for fy, fx in np.ndindex(*window.kernel):
             tap(full, window, fy, fx)[...] += x @ w[:, fy, fx].T
         return full[:, top : top + height, left : left + width]
+
+    def terms(self, x: Array, w: Array) -> Iterator[Array]:
+        window, (top, left), (height, width), size = self._full(x.shape, w.shape)
+        for fy, fx, i in np.ndindex(*window.kernel, w.shape[3]):
+            full = np.zeros((len(x), *size, len(w)), np.result_type(x, w))
+            tap(full, window, fy, fx)[...] = x[..., i, None] * w[:, fy, fx, i]
+            yield full[:, top : top + height, left : left + width]
 
     def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
         window, (top, left), (height, width), size = self._full(x.shape, w.shape)

@@ -1,5 +1,6 @@
 """Dense: the fully connected layer."""
 
+from collections.abc import Iterator
 from math import prod
 
 from refq.errors import ShapeError
@@ -22,6 +23,9 @@ class Dense(MacLayer):
 
     def product(self, x: Array, w: Array) -> Array:
         return x @ w.T
+
+    def terms(self, x: Array, w: Array) -> Iterator[Array]:
+        return (x[..., k, None] * w[:, k] for k in range(w.shape[1]))
 
     def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
         return dy @ w, dy.reshape(-1, w.shape[0]).T @ x.reshape(-1, w.shape[1])

@@ -1,5 +1,6 @@
 """DepthwiseConv2D: every channel has its own small filters."""
 
+from collections.abc import Iterator
 from math import prod
 
 import numpy as np
@@ -37,12 +38,16 @@ class DepthwiseConv2D(MacLayer):
         multiplier = w.shape[3] // x.shape[3]
         return x if multiplier == 1 else np.repeat(x, multiplier, axis=3)
 
-    def product(self, x: Array, w: Array) -> Array:
+    def terms(self, x: Array, w: Array) -> Iterator[Array]:
         window = self.window(x.shape, w.shape)
         padded = pad_image(self._spread(x, w), window)
-        y = np.zeros((len(x), *window.out, w.shape[3]), np.result_type(x, w))
         for fy, fx in np.ndindex(*window.kernel):
-            y += tap(padded, window, fy, fx) * w[0, fy, fx]
+            yield tap(padded, window, fy, fx) * w[0, fy, fx]
+
+    def product(self, x: Array, w: Array) -> Array:
+        y = np.zeros(self.infer_shape(x.shape, w.shape), np.result_type(x, w))
+        for term in self.terms(x, w):
+            y += term
         return y
 
     def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from refq.errors import RangeError
-from refq.numerics import ibert_rules, onnxruntime, shift_only
+from refq.numerics import ibert_rules, onnxruntime, shift_only, xnnpack
 from refq.numerics.accumulator import Accumulator
 from refq.numerics.arithmetic import ANY, Arithmetic
 from refq.numerics.requantize import (
@@ -35,7 +35,9 @@ LITERT = Arithmetic(
         ("Conv2D", 16): int64,
         ("DepthwiseConv2D", 16): int64,
         ("Conv2DTranspose", 16): int64,
+        ("Dense", 16): single_away,
         ("BatchMatMul", 16): replace(int64, factor=float32_product),
+        ("Multiply", 16): replace(double, factor=float32_factor),
     },
     input_rounding="half_away",
 )
@@ -89,8 +91,19 @@ ONNX = Arithmetic(
 )
 """ONNX Runtime 1.32 CPU kernels (x86-64): float32 factors, round half even; QDQ pairs fused into them."""
 
+_DELEGATED = ("Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "Dense", "BatchMatMul", "Multiply")
+
+XNNPACK = Arithmetic(
+    name="xnnpack",
+    requantize={**LITERT.requantize, **dict.fromkeys(_DELEGATED, replace(float32_half_even, factor=float32_factor))},
+    rules=xnnpack.RULES,
+    accumulator=Accumulator(bits=32, overflow="wrap"),
+    input_rounding="half_even",
+)
+"""LiteRT 2.3 with its default delegate (resolver AUTO): XNNPACK's 8-bit kernels of x86-64, `litert` for the rest."""
+
 PROFILES: Mapping[str, Arithmetic] = {
-    profile.name: profile for profile in (LITERT, CMSIS_NN, ONNX, DYADIC, IBERT, POW2)
+    profile.name: profile for profile in (LITERT, CMSIS_NN, XNNPACK, ONNX, DYADIC, IBERT, POW2)
 }
 
 

@@ -26,7 +26,7 @@ class Recipe:
     name : str
     weights : Scheme        a per-channel granularity takes each layer's own output-channel axis
     activations : Scheme    always per tensor
-    bias_bits : int         at scale input * weight, zero point 0
+    bias_bits : int         at scale input * weight, zero point 0; beside activations of more than 8 bits it is 64
     intermediate_bits : mapping from op to bits of the activations only it reads; they have symmetric grids. Sums,
         moves and products with a constant on the way there are as wide. Ops left out read activations as `activations`
         says

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from refq.errors import ShapeError
 from refq.graph import QParams
 from refq.io.tflite.builder import Builder, Operand, Operation
@@ -30,9 +32,12 @@ def bias(builder: Builder, op: Operation, position: int, x: Operand, w: Operand)
 
     Notes
     -----
-    A bias of one number a channel is flat whatever axes the file writes.
+    A bias of one number a channel is flat whatever axes the file writes. Beside 16-bit activations the type of the bias
+    is also that of the sums; where there is none, `quantized_bias_type` says so, and zeros of that type stand in.
     """
     b = op.optional(position)
+    if b is None and x.qparams is not None and x.qparams.bits > 8 and op.option("quantized_bias_type", "") == "INT32":
+        b = builder.constant(f"{op.name}/bias", np.zeros(w.shape[0], np.int32))
     if b is None:
         return None
     if b.data is None:

@@ -55,6 +55,7 @@ _ENUMS = {
     "mode": "MirrorPadMode",
     "weights_format": "FullyConnectedOptionsWeightsFormat",
     "kernel_type": "LSTMKernelType",
+    "quantized_bias_type": "TensorType",
 }
 
 
