@@ -92,7 +92,7 @@ class LSTM(Recurrent):
     def fake(self, arrays: Sequence[Any], grids: Sequence[Any], out: Any) -> Any:
         cell = self.cell_grid()
         steps = self._run(
-            *(*arrays, None)[:4],
+            *_four(arrays),
             on_c=lambda c: fake_quantize(c, cell),
             on_h=_same if out is None else lambda h: fake_quantize(h, out),
         )
@@ -100,7 +100,7 @@ class LSTM(Recurrent):
 
     def inner(self, *arrays: Any) -> dict[str, Array]:
         """The cell state after every step, for calibration."""
-        return {"cell": np.stack([step["c"] for step in self._run(*(*arrays, None)[:4], _same, _same)])}
+        return {"cell": np.stack([step["c"] for step in self._run(*_four(arrays), on_c=_same, on_h=_same)])}
 
     def inner_attrs(self, limits: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
         """The finest power of two whose int16 codes hold the cell state."""
@@ -178,6 +178,11 @@ class LSTM(Recurrent):
 
 def _same(x: Array) -> Array:
     return x
+
+
+def _four(arrays: Sequence[Any]) -> Sequence[Any]:
+    """x, w, u, b with None for an absent b."""
+    return arrays if len(arrays) == 4 else (*arrays, None)
 
 
 def _rows(zero_point: Array) -> Array:

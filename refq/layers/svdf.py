@@ -144,7 +144,7 @@ class Svdf(Layer):
         return QParams(scale=self.state_scale, bits=self.state_bits)
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Any:
-        codes = (*codes, *[None] * (5 - len(codes)))
+        codes = list[Any]([*codes, *[None] * (5 - len(codes))])
         x, w, u = (codes[i].astype(np.int64) - grids[i].zero_point for i in range(3))
         s_x, s_w, s_u = (grids[i].scale for i in range(3))
         held, y_grid = self.state_grid(grids), out[0] if self.return_state else out

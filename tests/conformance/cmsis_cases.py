@@ -23,6 +23,7 @@ INFORMATIVE = {
     *("bias_is_null", "input_bias_is_null", "input_min", "input_max", "pad_x_with_offset", "pad_y_with_offset"),
     *("input_w", "input_h", "in_ch", "output_w", "output_h", "output_c", "output_rows", "output_cols"),
     *("output_batch", "output_height", "output_width", "output_channel", "asymmetric_quantize_inputs"),
+    *("arena_size", "bias_min", "bias_max", "weights_min", "weights_max", "output_n"),
     *("lhs_transposed_tensor", "rhs_transposed_tensor"),
 }
 """Sizes that follow from others, and words; where an operator needs one, it reads it."""
