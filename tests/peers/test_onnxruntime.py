@@ -197,3 +197,16 @@ def test_matrix_products_of_codes(tmp_path, kind, seed):
     ]
     names = ["x", "x_s", "x_z", "w", "w_s", "w_z", "y_s", "y_z"]
     check_codes(code_model("QLinearMatMul", kind, names, held, shapes, ""), kind, tmp_path, shapes, seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_factor_of_a_convolution_is_formed_in_float32(tmp_path, seed):
+    rng, kind = np.random.default_rng(seed), np.int8
+    x_s, w_s, y_s = (np.float32(scale) for scale in rng.uniform([0.01, 0.001, 0.5], [0.02, 0.002, 5]))
+    ties = (np.arange(-100, 100)[:, None] + 0.5) * float(y_s) / (float(x_s) * float(w_s)) + np.arange(-3, 4)
+    bias = np.rint(ties).astype(np.int32).ravel()  # sums beside the ties, where the last bit of the factor decides
+    held = [constant(f"{name}_s", scale) for name, scale in (("x", x_s), ("w", w_s), ("y", y_s))]
+    held += [constant("zero", np.int8(0)), constant("w", np.ones((len(bias), 1, 1, 1), np.int8)), constant("b", bias)]
+    names = ["x", "x_s", "zero", "w", "w_s", "zero", "y_s", "zero", "b"]
+    shapes = {"x": (1, 1, 2, 2)}
+    check_codes(code_model("QLinearConv", kind, names, held, shapes, ""), kind, tmp_path, shapes, seed)
