@@ -95,7 +95,9 @@ def compare(
         value = dequantize_array(used[name], grid) if has_integer and grid is not None else used[name]
         max_step, differing = None, 0
         if has_integer and grid is not None:
-            inputs = [_on_grid(graph, used, tensor) if tensor else None for tensor in node.inputs]
+            # Steps of a grid beyond 16 bits come near the rounding errors of float32.
+            dtype = np.float64 if grid.bits > 16 else np.float32
+            inputs = [_on_grid(graph, used, tensor, dtype) if tensor else None for tensor in node.inputs]
             steps = quantize_array(fake(node, inputs)[0], grid).astype(np.int64) - used[name]
             max_step = int(np.abs(steps).max()) if steps.size else 0
             differing = int(np.count_nonzero(steps))
@@ -121,8 +123,9 @@ def sqnr_db(signal: NDArray[Any], approximation: NDArray[Any]) -> float:
     return inf if noise == 0 else (-inf if power == 0 else 10 * log10(power / noise))
 
 
-def _on_grid(graph: Graph, codes: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
+def _on_grid(graph: Graph, codes: dict[str, NDArray[Any]], name: str, dtype: Any) -> NDArray[Any]:
     if name in graph.constants:
-        return constant_value(graph, name, "fake")
+        value = constant_value(graph, name, "fake")
+        return value.astype(dtype) if value.dtype.kind == "f" else value
     grid = graph.tensors[name].qparams
-    return codes[name] if grid is None else dequantize_array(codes[name], grid)
+    return codes[name] if grid is None else dequantize_array(codes[name], grid, dtype)
