@@ -34,6 +34,8 @@ from refq.numerics.rounding import round_real, shift_right
 _ERF_STEPS = 1 << 15
 """Steps to the end of the erf polynomial at most: 1.1065 * 2**30 < 2**31."""
 _SOFTMAX_BITS = 16
+_COARSEST_SOFTMAX = 32.0
+"""From here on a single step makes a weight vanish, whatever the scale."""
 _GUARD_BITS = 8
 """Fraction bits of a normalized value's two summands before their sum is rounded."""
 
@@ -69,7 +71,7 @@ def softmax(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: Any, ar
     another grid are requantized from 16.
     """
     grid = grids[0]
-    scale = float(grid.scale)
+    scale = min(float(grid.scale), _COARSEST_SOFTMAX)
     left = floor(log2(scale / sqrt(EXP_C / (1 << 31))))
     q = np.moveaxis(codes[0].astype(np.int64), layer.axis, -1)
     d = np.maximum(q - q.max(axis=-1, keepdims=True), -floor((EXP_SHIFT + 1) * LN_2 / scale) - 1)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refq.errors import AccumulatorOverflowError
+
 
 def exact_type(bound: int) -> np.dtype[Any]:
     """Narrowest type in which sums of products stay exact when no partial sum exceeds `bound` in magnitude.
@@ -18,6 +20,10 @@ def exact_type(bound: int) -> np.dtype[Any]:
     Returns
     -------
     float32 below 2**24, float64 below 2**53, else int64
+
+    Raises
+    ------
+    AccumulatorOverflowError    sums that int64 cannot hold
 
     Notes
     -----
@@ -31,6 +37,8 @@ def exact_type(bound: int) -> np.dtype[Any]:
         return np.dtype(np.float32)
     if bound < 1 << 53:
         return np.dtype(np.float64)
+    if bound >= 1 << 63:
+        raise AccumulatorOverflowError(f"sums of products up to {bound} do not fit int64; use narrower codes")
     return np.dtype(np.int64)
 
 

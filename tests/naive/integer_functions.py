@@ -73,6 +73,7 @@ def gelu_rule(q: int, zero: int, scale: float, bits: int, out_scale: float, out_
 
 def softmax_rule(row: list[int], scale: float, bits: int) -> list[int]:
     """Codes of scale 2**-bits without zero point, from a polynomial whose constant has 30 or 31 bits."""
+    scale = min(scale, 32.0)  # one step is e**-32 or less: zero in any number of bits used here
     left = floor(log2(scale / (1 / 0.35815147 / 2**31) ** 0.5))
     lowest = -floor(31 * 0.6931 / scale) - 1
     return softmax_codes([shifted(max(q - max(row), lowest), left) for q in row], scale * 2.0**-left, bits)

@@ -5,8 +5,9 @@ import pytest
 
 import refq
 from refq.errors import CalibrationError, GraphError, LoadError, RangeError, ShapeError
-from refq.quantizers import find_recipe
-from tests.unit.small_graphs import images, residual
+from refq.graph import Node
+from refq.quantizers import Recipe, find_recipe
+from tests.unit.small_graphs import assemble, images, residual
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +131,52 @@ def test_recipes_come_from_files_and_wrong_keys_are_named(tmp_path):
         find_recipe(path)
     with pytest.raises(RangeError, match="recipe='int7' is unknown; recipes are int8"):
         find_recipe("int7")
+
+
+def readers_of(*readers):
+    """x through a dense layer and a reshape into layers of the given kinds."""
+    constants = {"w": np.ones((4, 4), np.float32), "half": np.float32([0.5]), "one": np.ones(4, np.float32)}
+    nodes = [
+        Node(op="Dense", name="dense", inputs=("x", "w"), outputs=("h",)),
+        Node(op="Reshape", name="move", inputs=("h",), outputs=("m",), attrs={"shape": (0, 1, 4)}),
+        Node(op="Multiply", name="half", inputs=("m", "half"), outputs=("s",)),
+    ]
+    for i, op in enumerate(readers):
+        parameters = ("one", "one") if op == "LayerNormalization" else ()
+        nodes.append(Node(op=op, name=f"reader{i}", inputs=("s", *parameters), outputs=(f"y{i}",)))
+    outputs = tuple(f"y{i}" for i in range(len(readers)))
+    shapes = {"x": (1, 4), "h": (1, 4), **dict.fromkeys(("m", "s", *outputs), (1, 1, 4))}
+    return assemble(nodes, shapes, constants, outputs=outputs)
+
+
+@pytest.mark.parametrize(
+    ("readers", "bits"),
+    [
+        (("Softmax",), 12),
+        (("LayerNormalization",), 20),
+        (("Softmax", "LayerNormalization"), 20),
+        (("Softmax", "Relu"), 8),
+        (("Tanh",), 8),
+    ],
+)
+def test_intermediate_bits_reach_back_over_moves_and_constant_factors(readers, bits):
+    recipe = Recipe(name="wide", intermediate_bits={"Softmax": 12, "LayerNormalization": 20})
+    x = np.random.default_rng(0).uniform(0, 1, (8, 4)).astype(np.float32)
+    graph = refq.quantize(readers_of(*readers), x, recipe=recipe)
+    grids = {name: graph.tensors[name].qparams for name in ("x", "h", "m", "s", "y0")}
+    assert {name: grid.bits for name, grid in grids.items()} == {"x": 8, "h": bits, "m": bits, "s": bits, "y0": 8}
+    assert grids["h"].is_symmetric == (bits > 8)
+
+
+def test_intermediate_bits_come_from_a_file_too(tmp_path):
+    path = tmp_path / "wide.toml"
+    path.write_text("[intermediate_bits]\nSoftmax = 16\n")
+    assert find_recipe(path).intermediate_bits == {"Softmax": 16}
+    path.write_text("[intermediate_bits]\nSoftmax = 33\n")
+    with pytest.raises(LoadError, match=r"intermediate_bits.Softmax=33 must be an integer in 2..32"):
+        find_recipe(path)
+    path.write_text("intermediate_bits = 16\n")
+    with pytest.raises(LoadError, match="intermediate_bits must be a table"):
+        find_recipe(path)
+    with pytest.raises(RangeError, match=r"intermediate_bits of Gelu=1 is outside 2..32"):
+        Recipe(name="narrow", intermediate_bits={"Gelu": 1})
