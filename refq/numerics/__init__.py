@@ -92,8 +92,23 @@ holds the readable implementation.
     Add, Subtract     R[s_a / s_y](a_q - z_a) +- R[s_b / s_y](b_q - z_b): each branch rounded, then added (`residual`)
     Everything else as in 6 with this R. HAWQ's average pooling, trunc(mean + 0.01), is not used; that of 6 is.
 
-10. Profile ibert: as dyadic; Gelu, Softmax, LayerNormalization by integer polynomials: formulas in `ibert`,
-    `ibert_normalization`, the scales they run at in `ibert_rules`. Published as a float32 simulation; exact here.
+10. Profile ibert: as dyadic, but three functions by integer polynomials (`ibert`, `ibert_normalization`,
+    `ibert_rules`); published as a float32 simulation, exact here. B bits of x; constants float64, floored; codes at a
+    2**k times finer scale s = s_x / 2**k (x = (x_q - z_x) << k, k < 0: half up to the right); M float64
+    Gelu              k = min(floor(log2(2**15 s_x / (1.769 * 1.4142))), 30 - B); t = s / 1.4142; b = floor(-1.769 / t);
+                      c = floor(1 / (-0.2888 t**2)); L = (sign(x) ((min(|x|, -b) + b)**2 + c)) >> 14;
+                      s_L = -0.2888 t**2 2**14; y = -x (L + floor(1 / s_L)), cut half up by n bits to 32,
+                      n = max(0, bits(floor((2 / |s_L| + 2) 2**(B + k))) - 31); R[-s s_L / 2 * 2**n / s_y](y)
+    Softmax           s_x at most 32; k = floor(log2(s_x / sqrt(2.7921 / 2**31))), 2.7921 = 1 / 0.35815147;
+                      d = max((x_q - max) held at -floor(31 * 0.6931 / s_x) - 1, shifted by k; 30 x0), x0 =
+                      floor(-0.6931 / s); q = d // x0, r = d - q x0; c = floor(2.7921 / s**2);
+                      z = r (r + floor(0.96963238 * 2.7921 / s)) + c; e = (z << (30 - q)) >> (bits(c << 30) - 16);
+                      y = (e * (2**32 // sum e)) >> (32 - b) at scale 2**-b, b bits of y
+    LayerNormalization (gamma, beta real) j = smallest integer: n (2**(B - 1))**2 + n eps / s_x**2 < 2**31 4**j;
+                      k = max(-j, 0), j = max(j, 0); d = x - half_even(sum x / n);
+                      v = sum (d >> j)**2 + floor(n eps / (s 2**j)**2); u = (d * (2**31 // max(isqrt(v), 1))) >> (j + 1);
+                      g = largest of 8..0 with M = |gamma| sqrt(n) / 2**30 / s_y at most 2**(-1 - g) in every channel;
+                      y = (R[M 2**g](sign(gamma) u) + half_even(beta 2**g / s_y) + 2**(g - 1)) >> g
 
 11. Profile pow2: shift only. R is pow2; every scale is 2**k (recipe "int8-pow2", `power_of_two_scale` in grids)
     Add, Subtract     as in 6; exact until the one shift that leaves to the output grid, half up
