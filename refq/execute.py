@@ -19,6 +19,7 @@ from refq.errors import GraphError, RangeError, ShapeError, UnsupportedError, bl
 from refq.graph import Graph, Node, QParams
 from refq.layers import layer_class, layer_for
 from refq.numerics import Arithmetic, find_arithmetic, round_real
+from refq.numerics.element_types import is_integer, is_real
 from refq.quantizers.apply import dequantize_array, fake_quantize, quantize_array
 
 Path = Literal["float", "fake", "integer"]
@@ -208,7 +209,7 @@ def _inputs(graph: Graph, x: Any) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for name, value in zip(graph.inputs, arrays, strict=True):
         array, want = np.asarray(value), graph.tensors[name].shape
-        if array.dtype.kind not in "fiub":
+        if not (is_real(array.dtype) or is_integer(array.dtype) or array.dtype.kind == "b"):
             raise ShapeError(f"input {name!r} of {graph.name!r} is {array.dtype}, numbers were expected")
         if array.ndim != len(want) or array.shape[1:] != want[1:]:
             raise ShapeError(
@@ -226,7 +227,9 @@ def _enter(graph: Graph, name: str, value: Array, path: Path, arithmetic: Arithm
     spec = graph.tensors[name]
     grid = spec.qparams
     if path != "integer" or grid is None:
-        real = value if spec.dtype.startswith("int") and grid is None else _as_real(value)
+        if grid is None and spec.dtype != "float32":
+            return value  # plain integers, and the element types that explicit layers compute with
+        real = _as_real(value)
         return real if path == "float" or grid is None else fake_quantize(real, grid)
     if value.dtype.kind == "f":
         return quantize_array(value, grid, arithmetic.input_rounding)

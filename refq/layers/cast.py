@@ -13,7 +13,7 @@ from refq.numerics.element_types import cast, element_type, is_real
 class Cast(ExplicitLayer):
     """y = x in element type `to`; see `refq.numerics.element_types.cast` for rounding, saturation and overflow.
 
-    Element types are named "int8", "uint4", "float16", "float8e4m3fn", "bool" ... ONNX Cast, CastLike; LiteRT CAST.
+    Element types are named "int8", "uint4", "float16", "float8_e4m3fn", "bool" ... ONNX Cast, CastLike; LiteRT CAST.
     """
 
     to: str

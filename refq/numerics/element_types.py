@@ -14,29 +14,27 @@ from numpy.typing import NDArray
 
 from refq.errors import RangeError, UnsupportedError
 
-_MINIFLOATS = {
-    "bfloat16": "bfloat16",
-    "float8e4m3fn": "float8_e4m3fn",
-    "float8e4m3fnuz": "float8_e4m3fnuz",
-    "float8e5m2": "float8_e5m2",
-    "float8e5m2fnuz": "float8_e5m2fnuz",
-    "float8e8m0": "float8_e8m0fnu",
-    "float4e2m1": "float4_e2m1fn",
-}
-_SMALL_INTEGERS = {"int4": "int4", "uint4": "uint4", "int2": "int2", "uint2": "uint2"}
-_FOREIGN = {**_MINIFLOATS, **_SMALL_INTEGERS}
-_NAMES = {foreign: name for name, foreign in _FOREIGN.items()}
+_SMALL_FLOATS = (
+    "bfloat16",
+    "float8_e4m3fn",
+    "float8_e4m3fnuz",
+    "float8_e5m2",
+    "float8_e5m2fnuz",
+    "float8_e8m0fnu",
+    "float4_e2m1fn",
+)
+_SMALL_INTEGERS = ("int4", "uint4", "int2", "uint2")
 _E8M0_BIAS = 127
 
 
 def element_type(name: str) -> np.dtype[Any]:
-    """The NumPy type of a name: "int8", "float16", "bool", "int4", "uint2", "float8e4m3fn", "float4e2m1" ...
+    """The NumPy type of a name: "int8", "float16", "bool", "int4", "uint2", "float8_e4m3fn", "float4_e2m1fn" ...
 
     Raises
     ------
     UnsupportedError    no type of that name, or ml_dtypes is needed and not installed
     """
-    if name not in _FOREIGN:
+    if name not in (*_SMALL_FLOATS, *_SMALL_INTEGERS):
         try:
             return np.dtype(name)
         except TypeError:
@@ -45,24 +43,18 @@ def element_type(name: str) -> np.dtype[Any]:
         types = import_module("ml_dtypes")
     except ImportError:
         raise UnsupportedError(f"element type {name!r} needs ml_dtypes; pip install 'refq[onnx]'") from None
-    return np.dtype(getattr(types, _FOREIGN[name]))
-
-
-def element_name(dtype: Any) -> str:
-    """The name `element_type` takes for a NumPy type."""
-    name = np.dtype(dtype).name
-    return _NAMES.get(name, name)
+    return np.dtype(getattr(types, name))
 
 
 def is_real(dtype: Any) -> bool:
-    """Whether a type holds fractions (any width of float)."""
-    name = element_name(dtype)
-    return name in _MINIFLOATS or np.dtype(dtype).kind == "f"
+    """Whether an element type holds fractions (any width of float)."""
+    name = np.dtype(dtype).name
+    return name in _SMALL_FLOATS or np.dtype(dtype).kind == "f"
 
 
 def is_integer(dtype: Any) -> bool:
-    """Whether a type holds integers (any width; not bool)."""
-    return element_name(dtype) in _SMALL_INTEGERS or np.dtype(dtype).kind in "iu"
+    """Whether an element type holds integers (any width; not bool)."""
+    return np.dtype(dtype).name in _SMALL_INTEGERS or np.dtype(dtype).kind in "iu"
 
 
 def integer_limits(dtype: Any) -> tuple[int, int]:
@@ -71,7 +63,7 @@ def integer_limits(dtype: Any) -> tuple[int, int]:
     >>> integer_limits(np.uint16)
     (0, 65535)
     """
-    name = element_name(dtype)
+    name = np.dtype(dtype).name
     if not is_integer(dtype):
         raise RangeError(f"{name} is no integer type")
     bits = int(name.lstrip("uint"))
@@ -80,7 +72,7 @@ def integer_limits(dtype: Any) -> tuple[int, int]:
 
 def largest_finite(dtype: Any) -> float:
     """The largest finite value of a floating type."""
-    if element_name(dtype) in _MINIFLOATS:
+    if np.dtype(dtype).name in _SMALL_FLOATS:
         return float(import_module("ml_dtypes").finfo(dtype).max)
     return float(np.finfo(dtype).max)
 
@@ -94,7 +86,7 @@ def cast(x: NDArray[Any], to: Any, *, saturate: bool = True, round_mode: str = "
     to : NumPy type
     saturate : for 8-bit floats, whether what lies beyond the largest finite value becomes that value, infinities
         included; else it becomes an infinity, or NaN in a format without one
-    round_mode : "up", "down" or "nearest": to which power of two float8e8m0 goes
+    round_mode : "up", "down" or "nearest": to which power of two float8_e8m0fnu goes
 
     Raises
     ------
@@ -104,21 +96,21 @@ def cast(x: NDArray[Any], to: Any, *, saturate: bool = True, round_mode: str = "
     -----
     ONNX operator specification, Cast, versions 19 to 25. Reals to floats round half to even. Reals to integers drop the
     fraction; values outside an integer type keep their low bits, as two's complement hardware does (the specification
-    leaves them open). float4e2m1 always saturates.
+    leaves them open). float4_e2m1fn always saturates.
     """
     to = np.dtype(to)
     if not is_real(to):
         if to.kind == "b":
             return _wide(x) != 0 if is_real(x.dtype) else x.astype(np.int64) != 0
         return _to_integer(x, to)
-    name = element_name(to)
+    name = to.name
     values = _wide(x) if is_real(x.dtype) else x.astype(np.float64 if x.dtype.kind in "iu" else np.float32)
-    if name == "float8e8m0":
+    if name == "float8_e8m0fnu":
         return _to_power_of_two(values, to, saturate, round_mode)
-    if name.startswith(("float8", "float4")) and (saturate or name == "float4e2m1"):
+    if name.startswith(("float8", "float4")) and (saturate or name == "float4_e2m1fn"):
         values = np.clip(values, -largest_finite(to), largest_finite(to))
     with np.errstate(over="ignore", invalid="ignore"):
-        return (_sticky_float32(values) if name in _MINIFLOATS else values).astype(to)
+        return (_sticky_float32(values) if name in _SMALL_FLOATS else values).astype(to)
 
 
 def _sticky_float32(x: NDArray[Any]) -> NDArray[np.float32]:
@@ -143,7 +135,7 @@ def _to_integer(x: NDArray[Any], to: np.dtype[Any]) -> NDArray[Any]:
     if is_real(x.dtype):
         whole = np.nan_to_num(np.trunc(_wide(x).astype(np.float64)), nan=0.0, posinf=2.0**62, neginf=-(2.0**62))
         x = np.clip(whole, -(2.0**62), 2.0**62).astype(np.int64)
-    if element_name(to) not in _SMALL_INTEGERS:
+    if to.name not in _SMALL_INTEGERS:
         return x.astype(to)
     low, high = integer_limits(to)
     span = high - low + 1
@@ -151,7 +143,7 @@ def _to_integer(x: NDArray[Any], to: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _to_power_of_two(x: NDArray[Any], to: np.dtype[Any], saturate: bool, round_mode: str) -> NDArray[Any]:
-    """float8e8m0 holds 2**(code - 127), code 255 is NaN; no sign, no zero."""
+    """float8_e8m0fnu holds 2**(code - 127), code 255 is NaN; no sign, no zero."""
     if round_mode not in ("up", "down", "nearest"):
         raise RangeError(f"round_mode={round_mode!r} is not up, down or nearest")
     magnitude = np.abs(x.astype(np.float64))

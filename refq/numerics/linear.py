@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refq.errors import RangeError, ShapeError
-from refq.numerics.element_types import cast, element_name, integer_limits, is_integer, is_real
+from refq.numerics.element_types import cast, integer_limits, is_integer, is_real
 
 
 def spread(values: NDArray[Any], shape: tuple[int, ...], axis: int, block_size: int = 0) -> NDArray[Any]:
@@ -62,7 +62,7 @@ def quantize_linear(
     """Reals to an element type.
 
         integers  y = clip(round_half_even(x / scale) + zero_point, lowest, highest)
-        floats    y = cast(x / scale)
+        floats    y = cast(x / scale + zero_point)
 
     Parameters
     ----------
@@ -86,7 +86,9 @@ def quantize_linear(
     with np.errstate(over="ignore", invalid="ignore"):
         quotient = x.astype(divisor.dtype) / divisor
     if is_real(to):
-        return cast(quotient, to, saturate=saturate)
+        return cast(
+            quotient if zero_point is None else quotient + zero_point.astype(quotient.dtype), to, saturate=saturate
+        )
     low, high = integer_limits(to)
     offset = 0 if zero_point is None else zero_point.astype(np.float64)
     return np.clip(
@@ -111,7 +113,7 @@ def dequantize_linear(x: NDArray[Any], scale: NDArray[Any], zero_point: NDArray[
 def check_zero_point(zero_point: NDArray[Any] | None, dtype: Any, subject: str) -> None:
     """RangeError if a zero point has another element type than the codes it belongs to."""
     if zero_point is not None and zero_point.dtype != dtype:
-        raise RangeError(f"{subject} of {element_name(dtype)} has a zero point of {element_name(zero_point.dtype)}")
+        raise RangeError(f"{subject} of {np.dtype(dtype).name} has a zero point of {zero_point.dtype.name}")
 
 
 def _computable(scale: NDArray[Any]) -> NDArray[Any]:

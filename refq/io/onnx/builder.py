@@ -282,6 +282,29 @@ class Builder:
             return inner
         return self._add(op, call.name, held, output, nhwc, dtype, attrs, clamp)
 
+    def exact(self, tensor: Tensor) -> Tensor:
+        """A constant in the file's own element type, for explicit layers; activations in the file's order."""
+        if tensor.value is None:
+            return self.file_order(tensor)
+        name, value = self.unique(f"{tensor.name}/exact"), np.ascontiguousarray(tensor.value)
+        self.constants[name] = value
+        self.tensors[name] = TensorSpec(name=name, shape=value.shape, dtype=value.dtype.name)
+        return Tensor(name=name, shape=value.shape, dtype=value.dtype.name)
+
+    def emit_outputs(self, op: str, call: Call, inputs: list[Tensor | None], dtypes: tuple[str, ...]) -> list[Tensor]:
+        """Add a node with several outputs, all in the file's order; outputs the file leaves unnamed get a name."""
+        names = tuple((*call.outputs, *("",) * len(dtypes))[: len(dtypes)])
+        names = tuple(name or self.unique(f"{call.name}/{i}") for i, name in enumerate(names))
+        held = tuple("" if tensor is None else tensor.name for tensor in inputs)
+        node = Node(op=op, name=call.name, inputs=held, outputs=names)
+        with blame(node):
+            shapes: Any = layer_for(node).infer_shape(*(None if t is None else t.held for t in inputs))
+        self._node_names.add(call.name)
+        self.nodes.append(node)
+        made = [Tensor(name=n, shape=s, dtype=d) for n, s, d in zip(names, shapes, dtypes, strict=True)]
+        self.tensors.update({t.name: TensorSpec(name=t.name, shape=t.shape, dtype=t.dtype) for t in made})
+        return made
+
     def step(self, op: str, name: str, inputs: list[Tensor | None], is_nhwc: bool = False, **attrs: Any) -> Tensor:
         """Add a node that writes a tensor the file does not have; its name comes from `unique`."""
         held = [self.file_order(t) if t is not None and t.value is not None else t for t in inputs]
