@@ -196,8 +196,14 @@ class _Parser:
         )
 
     def _kind(self, code: Any) -> str:
-        """The operator's name; old files keep its number in a byte, new ones in a wider field."""
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        """The operator's name; old files keep its number in a byte, new ones in a wider field, LiteRT takes the larger.
+
+        The package's own accessor of the wider field answers with the byte where the number is small, so that the
+        field (slot 10 of the table) is read directly.
+        """
+        from flatbuffers.number_types import Int32Flags
+
+        number = max(code._tab.GetSlot(10, 0, Int32Flags), code.DeprecatedBuiltinCode())
         kind = _names("BuiltinOperator").get(number)
         if kind == "CUSTOM":
             return f"CUSTOM {self._text(code.CustomCode()) or 'without a name'}"

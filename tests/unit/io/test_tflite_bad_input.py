@@ -227,13 +227,3 @@ def test_a_missing_parser_is_named_with_its_remedy(tmp_path, monkeypatch):
         assert "pip install 'refq[tflite]'" in refusal(tmp_path, network(), LoadError)
     finally:
         flatbuffer._schema.cache_clear()
-
-
-def test_repeated_and_missing_names_are_made_unique_and_recorded(tmp_path):
-    path = tmp_path / "names.tflite"
-    tensors = [X, replace(X, name="z"), replace(X, name="y")]
-    data = network(tensors, [Op("RELU", ["x"], ["z"]), Op("RELU", ["z"], ["y"])])
-    path.write_bytes(data.replace(struct.pack("<I", 1) + b"z", struct.pack("<I", 1) + b"x"))
-    graph = refq.load(path)
-    assert list(graph.tensors) == ["x", "x#1", "y"]
-    assert graph.meta["renamed"] == '{"1": "x#1"}'
