@@ -106,7 +106,7 @@ holds the readable implementation.
                       y = (e * (2**32 // sum e)) >> (32 - b) at scale 2**-b, b bits of y
     LayerNormalization (gamma, beta real) j = smallest integer: n (2**(B - 1))**2 + n eps / s_x**2 < 2**31 4**j;
                       k = max(-j, 0), j = max(j, 0); d = x - half_even(sum x / n);
-                      v = sum (d >> j)**2 + floor(n eps / (s 2**j)**2); u = (d * (2**31 // max(isqrt(v), 1))) >> (j + 1);
+                      v = sum (d >> j)**2 + floor(n eps / (s 2**j)**2); u = (d (2**31 // max(isqrt(v), 1))) >> (j + 1);
                       g = largest of 8..0 with M = |gamma| sqrt(n) / 2**30 / s_y at most 2**(-1 - g) in every channel;
                       y = (R[M 2**g](sign(gamma) u) + half_even(beta 2**g / s_y) + 2**(g - 1)) >> g
 
