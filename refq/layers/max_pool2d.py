@@ -67,7 +67,7 @@ class MaxPool2D(Pool2D):
         return y
 
     def forward(self, x: Array) -> Array:
-        return self._largest(x, -np.inf)
+        return self._largest(x, -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min)
 
     def grad(self, dy: Array, x: Array) -> tuple[Array | None, ...]:
         window = self.window(x.shape)

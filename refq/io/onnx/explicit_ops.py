@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from refq.errors import UnsupportedError
 from refq.io.onnx.builder import Builder, Call, Tensor
 from refq.io.onnx.converters import converts
 from refq.io.onnx.convolution_ops import resolved_pads, sizes
@@ -25,6 +26,8 @@ def _type_attribute(call: Call, name: str) -> str:
 @converts("QuantizeLinear")
 def _quantize(b: Builder, call: Call) -> Tensor:
     to = call.input(2).dtype if call.has(2) else _type_attribute(call, "output_dtype") or "uint8"
+    if not to.startswith(("int", "uint", "float8", "float4")):
+        raise UnsupportedError(f"QuantizeLinear {call.name!r} to {to}; codes are integers or floats of 8 or 4 bits")
     return b.emit(
         "QuantizeLinear",
         call,
