@@ -1,24 +1,19 @@
 """Add: elementwise sum with broadcasting."""
 
 from collections.abc import Sequence
-from math import prod
+from math import log2
 from typing import Any
 
 import numpy as np
 
-from refq.errors import ShapeError, UnsupportedError
-from refq.graph import LoopNest, QParams
-from refq.layers.base import Array, Layer, Shape, unbroadcast
+from refq.errors import UnsupportedError
+from refq.graph import QParams
+from refq.layers.base import Array, unbroadcast
+from refq.layers.binary import Binary
 from refq.layers.registry import layer
-from refq.numerics import Arithmetic
+from refq.numerics import Arithmetic, rounding_divide_by_power_of_two
 
-
-def broadcast_shape(x: Shape, y: Shape) -> Shape:
-    """The common shape of two operands; ShapeError names both."""
-    try:
-        return np.broadcast_shapes(x, y)
-    except ValueError:
-        raise ShapeError(f"shapes {x} and {y} do not broadcast together") from None
+_NEAR = 1e-3  # LiteRT `CheckedLog2`: how far log2 of a scale may be from an integer
 
 
 def align(codes: Sequence[Any], grids: Sequence[Any], out: QParams, op: str, arithmetic: Arithmetic) -> Any:
@@ -52,25 +47,47 @@ def align(codes: Sequence[Any], grids: Sequence[Any], out: QParams, op: str, ari
     return *aligned, lambda total: requantize(total, common / ((1 << left) * scales[2]))
 
 
+def shifts(grids: Sequence[QParams], out: QParams) -> list[int] | None:
+    """How far right each operand's codes go to be codes of the output; None where that is no shift.
+
+    Notes
+    -----
+    LiteRT ADD and SUB on int16 with `pot_scale_int16`: every zero point 0, every scale a power of two (within a
+    thousandth of the exponent), one operand on the output's grid, the other on a finer one.
+    """
+    if any(np.any(grid.zero_point) for grid in (*grids, out)):
+        return None
+    exponents = [log2(float(grid.scale)) for grid in (*grids, out)]
+    if any(abs(exponent - round(exponent)) >= _NEAR for exponent in exponents):
+        return None
+    *operands, result = map(round, exponents)
+    places = [result - exponent for exponent in operands]
+    return places if min(places) == 0 else None
+
+
 @layer("Add")
-class Add(Layer):
-    """y = a + b, shapes broadcast as in NumPy."""
+class Add(Binary):
+    """y = a + b, shapes broadcast as in NumPy.
 
-    operands = ("a", "b")
+    Integer path: see `align`; with `shift_only`, and grids that allow it (see `shifts`), the finer operand is shifted
+    right, half away from zero, and added to the other.
+    """
 
-    def infer_shape(self, a: Shape, b: Shape) -> Shape:
-        return broadcast_shape(a, b)
+    shift_only: bool = False
+
+    def join(self, a: Array, b: Array) -> Array:
+        """The operation itself, on reals or on integers of one scale."""
+        return a + b
 
     def forward(self, a: Array, b: Array) -> Array:
-        return a + b
+        return self.join(a, b)
 
     def grad(self, dy: Array, a: Array, b: Array) -> tuple[Array | None, ...]:
         return unbroadcast(dy, a.shape), unbroadcast(dy, b.shape)
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: QParams, arithmetic: Arithmetic) -> Array:
+        places = shifts(grids, out) if self.shift_only else None
+        if places is not None:
+            return self.join(*map(rounding_divide_by_power_of_two, codes, places))
         a, b, leave = align(codes, grids, out, self.op, arithmetic)
-        return leave(a + b) + out.zero_point
-
-    def nest(self, a: Shape, b: Shape) -> LoopNest:
-        size = prod(broadcast_shape(a, b))
-        return LoopNest(kind="elementwise", inputs=(prod(a), prod(b)), outputs=size, operations=size)
+        return leave(self.join(a, b)) + out.zero_point

@@ -55,14 +55,14 @@ class Layer:
     ----------------
     operands : names of the inputs in order; "b?" may be absent; a leading "*" takes any number
     parameters : the operands that are weights, fixed after training
-    output_grid : "own" (calibrated), "same" (that of the first input) or a FixedGrid
+    output_grid : "own" (calibrated), "same" (that of the first input), "none" (integers, bools) or a FixedGrid
     has_integer : whether the integer path exists
     """
 
     op: ClassVar[str]
     operands: ClassVar[tuple[str, ...]] = ("x",)
     parameters: ClassVar[frozenset[str]] = frozenset()
-    output_grid: ClassVar[Literal["own", "same"] | FixedGrid] = "own"
+    output_grid: ClassVar[Literal["own", "same", "none"] | FixedGrid] = "own"
     has_integer: ClassVar[bool] = True
 
     def infer_shape(self, *shapes: Any) -> Shape:

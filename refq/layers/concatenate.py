@@ -25,7 +25,10 @@ class Concatenate(Layer):
     axis: int = -1
 
     def infer_shape(self, *xs: Shape) -> Shape:
-        first, axis = xs[0], self.axis % len(xs[0])
+        first = xs[0]
+        if not -len(first) <= self.axis < len(first):
+            raise ShapeError(f"axis={self.axis} does not exist in input shape {first}")
+        axis = self.axis % len(first)
         for shape in xs[1:]:
             if len(shape) != len(first) or any(
                 a != b for i, (a, b) in enumerate(zip(first, shape, strict=True)) if i != axis

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from refq.errors import ShapeError
+from refq.errors import RangeError, ShapeError
 from refq.graph import LoopNest
 from refq.layers.base import Array, Layer, Shape, rescale
 from refq.layers.registry import layer
@@ -27,7 +27,12 @@ class Pool2D(Layer):
         """The resolved window for an input shape."""
         if len(x) != 4:
             raise ShapeError(f"input shape {x} must be (N, H, W, C)")
-        return resolve(f"input shape {x}", x[1:3], self.pool, self.strides, (1, 1), self.padding)
+        window = resolve(f"input shape {x}", x[1:3], self.pool, self.strides, (1, 1), self.padding)
+        if any(max(pair) >= size for pair, size in zip(window.pads, self.pool, strict=True)):
+            raise RangeError(
+                f"padding={self.padding} reaches pool={self.pool}: a window would hold padding only; pad by less"
+            )
+        return window
 
     def infer_shape(self, x: Shape) -> Shape:
         return (x[0], *self.window(x).out, x[3])

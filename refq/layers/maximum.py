@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from refq.layers.add import Add
 from refq.layers.base import Array, rescale, unbroadcast
+from refq.layers.binary import Binary
 from refq.layers.registry import layer
 from refq.numerics import Arithmetic
 
 
 @layer("Maximum")
-class Maximum(Add):
+class Maximum(Binary):
     """y = max(a, b), shapes broadcast as in NumPy; in integers, both on the output grid first."""
 
     def forward(self, a: Array, b: Array) -> Array:

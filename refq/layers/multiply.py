@@ -1,29 +1,22 @@
 """Multiply: elementwise product with broadcasting."""
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from refq.graph import LoopNest
-from refq.layers.add import broadcast_shape
-from refq.layers.base import Array, Layer, Shape, unbroadcast
+from refq.layers.base import Array, unbroadcast
+from refq.layers.binary import Binary
 from refq.layers.registry import layer
 from refq.numerics import Arithmetic
 
 
 @layer("Multiply")
-class Multiply(Layer):
+class Multiply(Binary):
     """y = a * b, shapes broadcast as in NumPy.
 
     Integer path (LiteRT MUL): (a_q - z_a) * (b_q - z_b), requantized by s_a * s_b / s_y formed in float32.
     """
-
-    operands = ("a", "b")
-
-    def infer_shape(self, a: Shape, b: Shape) -> Shape:
-        return broadcast_shape(a, b)
 
     def forward(self, a: Array, b: Array) -> Array:
         return a * b
@@ -36,7 +29,3 @@ class Multiply(Layer):
         acc = arithmetic.accumulator_for(grids[0].bits).fit(a * b)
         requantizer = arithmetic.requantizer(self.op, grids[0].bits)
         return requantizer.rescale(acc, grids[0].scale, grids[1].scale, over=out.scale) + out.zero_point
-
-    def nest(self, a: Shape, b: Shape) -> LoopNest:
-        size = prod(broadcast_shape(a, b))
-        return LoopNest(kind="elementwise", inputs=(prod(a), prod(b)), outputs=size, operations=size)

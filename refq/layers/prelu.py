@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from refq.graph import LoopNest
-from refq.layers.add import broadcast_shape
 from refq.layers.base import Array, Layer, Shape, unbroadcast
+from refq.layers.binary import broadcast_shape
 from refq.layers.registry import layer
 from refq.numerics import Arithmetic
 

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from refq.layers.base import Array, rescale
-from refq.layers.mean import Reduction
+from refq.layers.reduction import Reduction
 from refq.layers.registry import layer
 from refq.numerics import Arithmetic
 
@@ -19,7 +21,7 @@ class ReduceMax(Reduction):
     keepdims: bool = False
 
     def forward(self, x: Array) -> Array:
-        return x.max(axis=self.reduced(x.shape), keepdims=self.keepdims)
+        return np.max(x, axis=self.reduced(x.shape), keepdims=self.keepdims)
 
     def grad(self, dy: Array, x: Array) -> tuple[Array | None, ...]:
         wins = x == self.expand(self.forward(x), x.shape)

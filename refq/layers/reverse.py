@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from refq.errors import ShapeError
 from refq.layers.base import Array, MoveLayer, Shape
 from refq.layers.registry import layer
 
@@ -15,6 +16,8 @@ class Reverse(MoveLayer):
     axes: tuple[int, ...]
 
     def infer_shape(self, x: Shape) -> Shape:
+        if any(not -len(x) <= axis < len(x) for axis in self.axes):
+            raise ShapeError(f"axes {self.axes} do not exist in input shape {x}")
         return x
 
     def move(self, x: Array, fill: Any) -> Array:

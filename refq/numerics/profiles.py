@@ -38,6 +38,8 @@ LITERT = Arithmetic(
         ("Dense", 16): single_away,
         ("BatchMatMul", 16): replace(int64, factor=float32_product),
         ("Multiply", 16): replace(double, factor=float32_factor),
+        "ReduceProd": int64,
+        ("SquaredDifference", 16): int64,
     },
     input_rounding="half_away",
 )

@@ -22,6 +22,7 @@ OPS = layer_ops()
 CASES = [pytest.param(op, case, id=f"{op}-{i}") for op in OPS for i, case in enumerate(twin(op).CASES)]
 DERIVED_CASES = [case for case in CASES if not issubclass(layer_class(case.values[0]), ExplicitLayer)]
 INTEGER_CASES = [case for case in DERIVED_CASES if layer_class(case.values[0]).has_integer]
+STEP_CASES = [case for case in INTEGER_CASES if layer_class(case.values[0]).output_grid != "none"]
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -38,6 +39,8 @@ def draw(case: Case, seed: int) -> list:
             return rng.integers(0, case.indices[i], shape)
         if i in case.types and is_integer(dtype := element_type(case.types[i])):
             return rng.integers(*integer_limits(dtype), shape, endpoint=True).astype(dtype)
+        if case.types.get(i) == "bool":
+            return rng.integers(0, 2, shape).astype(bool)
         return rng.uniform(case.low, case.high, shape).astype(case.types.get(i, "float64"))
 
     return [None if shape is None else operand(i, shape) for i, shape in enumerate(case.shapes)]
@@ -64,22 +67,27 @@ def test_forward_equals_the_naive_twin_and_the_inferred_shape(op, case, seed):
     shapes = shapes if shapes and isinstance(shapes[0], tuple) else (shapes,)
     for y, want, shape in zip(found, expected, shapes, strict=True):
         assert y.shape == want.shape == shape
-        np.testing.assert_allclose(y, want, rtol=1e-9, atol=1e-9)
+        if want.dtype.kind == "b":
+            assert y.dtype.kind == "b"
+            np.testing.assert_array_equal(y, want)
+        else:
+            np.testing.assert_allclose(y, want, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(("op", "case"), DERIVED_CASES)
 def test_forward_keeps_the_floating_type_of_its_input(op, case):
     arrays = [a if a is None or a.dtype.kind != "f" else a.astype(np.float32) for a in draw(case, 1)]
-    for y in outputs_of(build(op, case).forward(*arrays)):
-        assert y.dtype == np.float32
+    layer = build(op, case)
+    for y in outputs_of(layer.forward(*arrays)):
+        assert (y.dtype.kind in "biu") if layer.output_grid == "none" else (y.dtype == np.float32)
 
 
 @pytest.mark.parametrize(("op", "case"), DERIVED_CASES)
 def test_gradient_equals_central_differences(op, case):
     layer, arrays = build(op, case), draw(case, 2)
-    y = layer.forward(*arrays)
-    dy = np.random.default_rng(3).uniform(-1, 1, outputs_of(y)[0].shape)
-    grads = layer.grad(dy, *arrays)
+    rng = np.random.default_rng(3)
+    dys = tuple(rng.uniform(-1, 1, y.shape) for y in outputs_of(layer.forward(*arrays)))
+    grads = layer.grad(dys if isinstance(layer.forward(*arrays), tuple) else dys[0], *arrays)
     assert len(grads) == len(arrays)
     step = 1e-6
     for i, (array, gradient) in enumerate(zip(arrays, grads, strict=True)):
@@ -91,10 +99,10 @@ def test_gradient_equals_central_differences(op, case):
         for place in (places[k] for k in np.random.default_rng(4).permutation(len(places))[:12]):
             moved = [None if a is None else a.copy() for a in arrays]
             moved[i][place] += step
-            above = outputs_of(layer.forward(*moved))[0].copy()
+            above = [y.astype(float) for y in outputs_of(layer.forward(*moved))]
             moved[i][place] -= 2 * step
-            below = outputs_of(layer.forward(*moved))[0]
-            numeric = float(((above - below) * dy).sum() / (2 * step))
+            below = [y.astype(float) for y in outputs_of(layer.forward(*moved))]
+            numeric = sum(((a - b) * dy).sum() for a, b, dy in zip(above, below, dys, strict=True)) / (2 * step)
             assert gradient[place] == pytest.approx(numeric, rel=1e-5, abs=1e-6)
 
 
@@ -133,12 +141,20 @@ def stays_real(layer, position: int) -> bool:
     return not isinstance(layer, MacLayer) and name in layer.parameters - {"w", "u", "alpha"}
 
 
+def output_grid(layer, grids, y: np.ndarray, seed: int) -> QParams | None:
+    if isinstance(layer.output_grid, FixedGrid):
+        return layer.output_grid.qparams(8, True)
+    if layer.output_grid == "none":
+        return None
+    return grids[0] if layer.output_grid == "same" and seed % 2 else activation_grid(y, seed + 7)
+
+
 def quantized_case(op: str, case: Case, seed: int):
-    """A layer with integer operands: (layer, codes, grids, output grid)."""
+    """A layer with integer operands: (layer, codes, grids, output grid or a tuple of them, None for integers)."""
     layer, arrays = build(op, case), draw(case, seed)
     grids: list[QParams | None] = []
     for i, array in enumerate(arrays):
-        if array is None or i in case.indices or stays_real(layer, i):
+        if array is None or i in case.indices or array.dtype.kind != "f" or stays_real(layer, i):
             grids.append(None)
         elif isinstance(layer, MacLayer) and layer.operands[i] == "w":
             others = tuple(axis for axis in range(array.ndim) if axis != layer.weight_axis)
@@ -148,12 +164,8 @@ def quantized_case(op: str, case: Case, seed: int):
         else:
             grids.append(activation_grid(array, seed + i))
     y = layer.forward(*arrays)
-    if isinstance(layer.output_grid, FixedGrid):
-        out = layer.output_grid.qparams(8, True)
-    elif layer.output_grid == "same" and seed % 2:
-        out = grids[0]
-    else:
-        out = activation_grid(y, seed + 7)
+    outs = tuple(output_grid(layer, grids, part, seed) for part in outputs_of(y))
+    out = outs if len(outs) > 1 else outs[0]
     codes = [a if a is None or g is None else quantize_array(a, g) for a, g in zip(arrays, grids, strict=True)]
     return layer, codes, grids, out
 
@@ -162,9 +174,9 @@ def naive_codes(op: str, layer, codes, grids, out):
     """What the integer path must give, on Python integers, before the clamp."""
     module = twin(op)
     exact = [None if c is None else objects(c) for c in codes]
-    zero = int(out.zero_point)
     if hasattr(module, "naive_integer"):
         return module.naive_integer(layer, exact, grids, out)
+    zero = int(out.zero_point)
     if isinstance(layer, MacLayer):
         rule = RULES[LITERT.requantizer(op).name]
         acc = module.naive(layer, exact[0] - int(grids[0].zero_point), *exact[1:])
@@ -193,26 +205,32 @@ def naive_codes(op: str, layer, codes, grids, out):
 @given(seed=seeds)
 def test_integer_path_equals_the_naive_twin_bit_for_bit(op, case, seed):
     layer, codes, grids, out = quantized_case(op, case, seed)
-    y = layer.integer(codes, grids, out, LITERT)
-    assert y.dtype.kind == "i"
-    want = np.clip(naive_codes(op, layer, codes, grids, out), out.qmin, out.qmax).astype(np.int64)
-    np.testing.assert_array_equal(np.clip(y, out.qmin, out.qmax), want)
+    found = outputs_of(layer.integer(codes, grids, out, LITERT))
+    expected = outputs_of(naive_codes(op, layer, codes, grids, out))
+    for y, want, grid in zip(found, expected, outputs_of(out), strict=True):
+        assert y.dtype.kind == ("i" if grid is not None else want.dtype.kind)
+        if grid is not None:
+            y, want = np.clip(y, grid.qmin, grid.qmax), np.asarray(np.clip(want, grid.qmin, grid.qmax), np.int64)
+        np.testing.assert_array_equal(y, want)
 
 
-@pytest.mark.parametrize(("op", "case"), INTEGER_CASES)
+@pytest.mark.parametrize(("op", "case"), STEP_CASES)
 @settings(max_examples=4, deadline=None)
 @given(seed=seeds)
 def test_fake_and_integer_differ_by_one_step_at_most_on_equal_inputs(op, case, seed):
     _, codes, grids, out = quantized_case(op, case, seed)
     names = tuple(f"t{i}" if c is not None else "" for i, c in enumerate(codes))
-    node = Node(op=op, name="node", inputs=names, outputs=("y",), attrs=case.attrs)
+    outs = outputs_of(out)
+    results = tuple(f"y{i}" for i in range(len(outs)))
+    node = Node(op=op, name="node", inputs=names, outputs=results, attrs=case.attrs)
     specs = {n: TensorSpec(name=n, shape=c.shape, qparams=g) for n, c, g in zip(names, codes, grids, strict=True) if n}
-    specs["y"] = TensorSpec(name="y", shape=(), qparams=out)
+    specs |= {n: TensorSpec(name=n, shape=(), qparams=g) for n, g in zip(results, outs, strict=True)}
     graph = Graph(
-        name="one", nodes=(node,), tensors=specs, constants={}, inputs=tuple(filter(None, names)), outputs=("y",)
+        name="one", nodes=(node,), tensors=specs, constants={}, inputs=tuple(filter(None, names)), outputs=results
     )
     reals = [c if g is None else dequantize_array(c, g) for c, g in zip(codes, grids, strict=True)]
-    fake = quantize_array(node_function(graph, "fake", LITERT)(node, reals)[0], out).astype(np.int64)
-    integer = node_function(graph, "integer", LITERT)(node, list(codes))[0]
-    assert integer.dtype == out.dtype
-    assert np.abs(fake - integer).max() <= 1
+    fakes = node_function(graph, "fake", LITERT)(node, reals)
+    integers = node_function(graph, "integer", LITERT)(node, list(codes))
+    for fake, integer, grid in zip(fakes, integers, outs, strict=True):
+        assert integer.dtype == grid.dtype
+        assert np.abs(quantize_array(fake, grid).astype(np.int64) - integer).max() <= 1

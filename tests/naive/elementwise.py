@@ -18,3 +18,18 @@ def pairs(a, b, function, dtype=None):
     for place in np.ndindex(a.shape):
         y[place] = function(a[place], b[place])
     return y
+
+
+def along(x, axis, function):
+    """function(list of elements) -> list, for every line of x along an axis."""
+    axis %= x.ndim
+    lines = [n for i, n in enumerate(x.shape) if i != axis]
+    found = {}
+    for place in np.ndindex(*lines):
+        found[place] = function([x[(*place[:axis], i, *place[axis:])] for i in range(x.shape[axis])])
+    size = len(next(iter(found.values())))
+    y = np.empty((*lines[:axis], size, *lines[axis:]), x.dtype)
+    for place, line in found.items():
+        for i, value in enumerate(line):
+            y[(*place[:axis], i, *place[axis:])] = value
+    return y

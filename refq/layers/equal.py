@@ -1,0 +1,13 @@
+"""Equal: whether two are equal, elementwise."""
+
+from refq.layers.base import Array
+from refq.layers.comparison import Comparison
+from refq.layers.registry import layer
+
+
+@layer("Equal")
+class Equal(Comparison):
+    """y = a == b, bool; see `Comparison` for codes"""
+
+    def compare(self, a: Array, b: Array) -> Array:
+        return a == b

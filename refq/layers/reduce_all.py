@@ -1,0 +1,23 @@
+"""ReduceAll: whether all element over axes is true."""
+
+from typing import Any
+
+from refq.layers.base import Array, ExplicitLayer
+from refq.layers.reduction import Reduction
+from refq.layers.registry import layer
+
+
+@layer("ReduceAll")
+class ReduceAll(ExplicitLayer, Reduction):
+    """y = logical and of x over `axes`; x and y are bool, the same on every path"""
+
+    output_grid = "none"
+
+    axes: tuple[int, ...]
+    keepdims: bool = False
+
+    def forward(self, x: Array) -> Array:
+        return x.all(axis=self.reduced(x.shape), keepdims=self.keepdims)
+
+    def grad(self, dy: Array, x: Array) -> tuple[Any, ...]:
+        return (None,)

@@ -1,0 +1,11 @@
+from math import ceil
+
+from tests.naive import Case
+from tests.naive.elementwise import each
+
+OP = "Ceil"
+CASES = (Case(shapes=((2, 3, 4),)), Case(shapes=((5,),)))
+
+
+def naive(layer, x):
+    return each(x, ceil)

@@ -1,0 +1,9 @@
+from tests.naive import Case
+from tests.naive.elementwise import each
+
+OP = "Round"
+CASES = (Case(shapes=((2, 3, 4),)), Case(shapes=((5,),)))
+
+
+def naive(layer, x):
+    return each(x, round)
