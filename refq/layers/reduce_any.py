@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from refq.layers.base import Array, ExplicitLayer
 from refq.layers.reduction import Reduction
 from refq.layers.registry import layer
@@ -17,7 +19,7 @@ class ReduceAny(ExplicitLayer, Reduction):
     keepdims: bool = False
 
     def forward(self, x: Array) -> Array:
-        return x.any(axis=self.reduced(x.shape), keepdims=self.keepdims)
+        return np.asarray(x.any(axis=self.reduced(x.shape), keepdims=self.keepdims))
 
     def grad(self, dy: Array, x: Array) -> tuple[Any, ...]:
         return (None,)
