@@ -4,7 +4,8 @@
     sum, difference     y_q = ((a_q - z_a) * m_a +- (b_q - z_b) * m_b + 2**(n - 1) >> n) + z_y,
                         m = rint(s / s_y * 2**n),  n = 20 - floor(log2 of the larger ratio): multipliers of 21 bits
     leaky ReLU, requantization      y_q = ((x_q - z_x) * m + 128 >> 8) + z_y,  m = rint(256 * s_x / s_y)
-    mean                y_q = rint(float32(acc) * (s_x / s_y / n)) + z_y,  acc = sum(x_q) - n * z_x
+    mean                y_q = rint(float32(acc) * (s_x / s_y * (1 / n)) + z_y),  acc = sum(x_q) - n * z_x
+    ELU                 y_q = rint(f(s_x * (x_q - z_x)) * (1 / s_y) + z_y), a table
     bilinear resize     weights of 11 bits, y_q = sum + 2**21 >> 22
 
 Notes
@@ -81,7 +82,7 @@ def requantize(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: Any,
 
 
 def mean(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
-    """`qs8-rsum` and its requantization in float32."""
+    """`qs8-rsum` and a conversion in float32, which adds the zero point before it rounds."""
     x, grid = codes[0], grids[0]
     if not _is_narrow(grids):
         return layer.integer(codes, grids, out, arithmetic)
@@ -89,8 +90,55 @@ def mean(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: Any, arith
     count = int(np.prod([x.shape[axis] for axis in axes]))
     acc = x.sum(axis=axes, keepdims=layer.keepdims, dtype=np.int64) - count * int(grid.zero_point)
     scale = _F32(grid.scale / out.scale) * (_F32(1) / _F32(count))
-    return np.rint(acc.astype(_F32) * scale).astype(np.int64) + out.zero_point
+    return np.rint(acc.astype(_F32) * scale + _F32(out.zero_point)).astype(np.int64)
 
 
-RULES = {"Add": add, "Subtract": subtract, "Relu": relu, "Requantize": requantize, "Mean": mean}
+def elu(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
+    """`x8-lut`: the table of the float32 function; the zero point is added before rounding."""
+    grid = grids[0]
+    if not _is_narrow(grids):
+        return layer.integer(codes, grids, out, arithmetic)
+    reals = _steps(np.arange(grid.qmin, grid.qmax + 1), grid).astype(_F32) * grid.scale
+    with np.errstate(over="ignore"):
+        table = np.rint(layer.function(reals) * (_F32(1) / out.scale) + _F32(out.zero_point))
+    return np.clip(table, out.qmin, out.qmax).astype(np.int64)[codes[0].astype(np.int64) - grid.qmin]
+
+
+def _places(layer: Any, before: int, after: int) -> tuple[Array, Array, NDArray[np.int64]]:
+    """First and second source of every output place, and the weight of the second in 2**-11."""
+    cut = int(layer.align_corners and after > 1)
+    step = _F32(before - cut) / _F32(after - cut)
+    places = np.arange(after).astype(_F32) * step
+    if layer.half_pixel_centers and not layer.align_corners:
+        places = np.clip(places + (_F32(0.5) * step - _F32(0.5)), _F32(0), _F32(before - 1))
+    first = places.astype(np.int64)
+    weight = np.rint((places - first.astype(_F32)) * _F32(2048)).astype(np.int64)
+    return first, np.minimum(first + 1, before - 1), weight
+
+
+def resize_bilinear(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
+    """`s8-ibilinear`: places in float32, prepared from the sizes alone; weights and sums in integers."""
+    if not _is_narrow(grids) or grids[0] != out:
+        return layer.integer(codes, grids, out, arithmetic)
+    x = codes[0].astype(np.int64)
+    _, height, width, _ = layer.infer_shape(x.shape)
+    (top, bottom, v), (left, right, u) = _places(layer, x.shape[1], height), _places(layer, x.shape[2], width)
+
+    def along_row(row: NDArray[np.int64]) -> NDArray[np.int64]:
+        return (row[:, :, left] << 11) + (row[:, :, right] - row[:, :, left]) * u[:, None]
+
+    above, below = along_row(x[:, top]), along_row(x[:, bottom])
+    total = (above << 11) + (below - above) * v[:, None, None]
+    return (total + (1 << 21)) >> 22
+
+
+RULES = {
+    "Add": add,
+    "Subtract": subtract,
+    "Relu": relu,
+    "Elu": elu,
+    "Requantize": requantize,
+    "Mean": mean,
+    "ResizeBilinear": resize_bilinear,
+}
 """What the delegate computes otherwise than LiteRT's reference kernels, beyond the requantizer of products."""
