@@ -22,6 +22,9 @@ _PLAIN = {
     "Softplus": "Softplus",
     "Softsign": "Softsign",
     "HardSwish": "HardSwish",
+    "Round": "Round",
+    "Ceil": "Ceil",
+    "Floor": "Floor",
 }
 
 
@@ -30,7 +33,7 @@ def _plain(b: Builder, call: Call) -> Tensor:
     return b.emit(_PLAIN[call.op], call, [call.x])
 
 
-_ARITHMETIC = {"Abs": "Abs", "Neg": "Negative", "Sqrt": "Sqrt", "Log": "Log", "Erf": "Erf", "Floor": "Floor"}
+_ARITHMETIC = {"Abs": "Abs", "Neg": "Negative", "Sqrt": "Sqrt", "Log": "Log", "Erf": "Erf"}
 
 
 def _layer_exists(call: Call) -> bool:

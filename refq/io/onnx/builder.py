@@ -158,7 +158,7 @@ class Builder:
 
     def add_constant(self, name: str, values: Any, grid: QParams | None = None) -> Tensor:
         """A constant of the graph, under `name` or one like it if that is taken by other values."""
-        values = np.ascontiguousarray(values)
+        values = np.asarray(values, order="C")
         if grid is not None and values.dtype.kind not in "f":
             values = values.astype(grid.dtype)
         elif values.dtype.kind in "fV":
@@ -286,7 +286,7 @@ class Builder:
         """A constant in the file's own element type, for explicit layers; activations in the file's order."""
         if tensor.value is None:
             return self.file_order(tensor)
-        name, value = self.unique(f"{tensor.name}/exact"), np.ascontiguousarray(tensor.value)
+        name, value = self.unique(f"{tensor.name}/exact"), np.asarray(tensor.value, order="C")
         self.constants[name] = value
         self.tensors[name] = TensorSpec(name=name, shape=value.shape, dtype=value.dtype.name)
         return Tensor(name=name, shape=value.shape, dtype=value.dtype.name)

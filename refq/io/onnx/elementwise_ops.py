@@ -40,10 +40,10 @@ def _binary(b: Builder, call: Call) -> Tensor:
     if call.op == "Div" and "float" not in x.dtype:
         raise UnsupportedError(f"a division of {x.dtype} while the model runs; only reals are divided")
     if call.op == "Div" and y.value is not None and b.grid(x) is None and y.grid is None and np.all(y.real):
-        # A product has an integer path; for other divisors than powers of two the last bit of a real may differ.
         reciprocal = (1 / y.real.astype(np.float64)).astype(np.float32)
-        made = Tensor(name=b.unique(f"{y.name}/reciprocal"), shape=y.shape, value=reciprocal)
-        return binary(b, call, "Multiply", x, made)
+        if np.all(reciprocal * y.real.astype(np.float64) == 1):  # exact: powers of two
+            made = Tensor(name=b.unique(f"{y.name}/reciprocal"), shape=y.shape, value=reciprocal)
+            return binary(b, call, "Multiply", x, made)
     return binary(b, call, _BINARY[call.op], x, y)
 
 
