@@ -26,7 +26,8 @@ class BatchNormalization(Layer):
     -----
     One that cannot be folded computes in integers as a depthwise 1x1 convolution would. With a = gamma /
     sqrt(variance + epsilon): (x_q - z_x) * sign(a) * 2**12, plus an int32 offset at scale s_x * |a| / 2**12,
-    requantized by that scale over s_y. Multipliers and offsets are prepared from the four real vectors.
+    requantized by that scale over s_y; beside activations of more than 8 bits the offset has 49 bits. Multipliers and
+    offsets are prepared from the four real vectors.
     """
 
     operands = ("x", "gamma", "beta", "mean", "variance")
@@ -68,10 +69,12 @@ class BatchNormalization(Layer):
         x_q, (gamma, beta, mean, variance) = codes[0], (np.asarray(v, np.float64) for v in codes[1:])
         grid = grids[0]
         factor = gamma / np.sqrt(variance + self.epsilon)
-        # A vanishing factor still needs a scale for its offset: steps of 2**-16 of the output's.
-        scale = np.maximum(float(grid.scale) * np.abs(factor) / _FINE, float(out.scale) * 2.0**-16)
+        # A vanishing factor still needs a scale for its offset, fine enough that x times a rounded step does not show.
+        bits = 16 if grid.bits <= 8 else 24
+        limit = 1 << (31 if grid.bits <= 8 else 48)
+        scale = np.maximum(float(grid.scale) * np.abs(factor) / _FINE, float(out.scale) * 2.0**-bits)
         steps = np.rint(np.divide(float(grid.scale) * np.abs(factor), scale)).astype(np.int64)
-        offset = np.clip(round_real((beta - mean * factor) / scale), -(1 << 31), (1 << 31) - 1).astype(np.int64)
+        offset = np.clip(round_real((beta - mean * factor) / scale), -limit, limit - 1).astype(np.int64)
         sign = self._along(np.sign(factor).astype(np.int64) * steps, x_q.ndim)
         acc = (x_q.astype(np.int64) - grid.zero_point) * sign + self._along(offset, x_q.ndim)
         acc = arithmetic.accumulator_for(grid.bits).fit(acc)

@@ -25,7 +25,8 @@ class Arithmetic:
     Parameters
     ----------
     name : str
-    requantize : mapping from op, or (op, activation bits), or ANY, to Requantizer; the most exact key wins
+    requantize : mapping from op, or (op, activation bits), or ANY, to Requantizer; the most exact key wins,
+        and activations of more than 8 bits without a key of their own take that of 16
     rules : mapping with the same keys to IntegerRule: layer kinds this hardware computes in another way than
         `Layer.integer`, which is the rule of LiteRT's reference kernels
     accumulator : Accumulator                     of activations up to 8 bits
@@ -83,5 +84,6 @@ class Arithmetic:
 
 
 def _keys(op: str, bits: int) -> tuple[Key, ...]:
-    """Where a table is looked up, the most exact key first."""
-    return ((op, bits), op, (ANY, bits), ANY)
+    """Where a table is looked up, the most exact key first; widths above 8 without a row follow that of 16."""
+    row = 16 if bits > 8 else bits
+    return ((op, bits), (op, row), op, (ANY, bits), (ANY, row), ANY)

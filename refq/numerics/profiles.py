@@ -18,6 +18,7 @@ from refq.numerics.requantize import (
     float32_product,
     int64,
     pow2,
+    single,
     single_away,
 )
 from refq.numerics.residual import add_branches, subtract_branches
@@ -37,13 +38,15 @@ LITERT = Arithmetic(
         ("Conv2DTranspose", 16): int64,
         ("Dense", 16): single_away,
         ("BatchMatMul", 16): replace(int64, factor=float32_product),
+        ("BatchNormalization", 16): single,
         ("Multiply", 16): replace(double, factor=float32_factor),
         "ReduceProd": int64,
         ("SquaredDifference", 16): int64,
     },
     input_rounding="half_away",
 )
-"""LiteRT 2.3 reference kernels (resolver BUILTIN_REF)."""
+"""LiteRT 2.3 reference kernels (resolver BUILTIN_REF). A normalization of its own is no operator there; of 16-bit
+activations it sums in more than the 32 bits that `double` takes."""
 
 
 def _by_tables(layer: Any, codes: Any, grids: Any, out: Any, arithmetic: Arithmetic) -> Any:

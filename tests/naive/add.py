@@ -19,13 +19,13 @@ def naive_integer(layer, codes, grids, out):
 
 
 def aligned_sum(codes, grids, out, sign):
-    """LiteRT ADD (sign +1) and SUB (sign -1) of 8-bit codes, one element at a time."""
+    """LiteRT ADD (sign +1) and SUB (sign -1) one element at a time: 20 finer bits for 8-bit codes, 15 for wider."""
     (s_a, z_a), (s_b, z_b) = ((float(g.scale), int(g.zero_point)) for g in grids)
-    common = 2 * max(s_a, s_b)
+    common, left = 2 * max(s_a, s_b), 20 if grids[0].bits == 8 else 15
 
     def one(x, y):
-        x = double((x - z_a) << 20, s_a / common)
-        y = double((y - z_b) << 20, s_b / common)
-        return double(x + sign * y, common / (2**20 * float(out.scale))) + int(out.zero_point)
+        x = double((x - z_a) << left, s_a / common)
+        y = double((y - z_b) << left, s_b / common)
+        return double(x + sign * y, common / (2**left * float(out.scale))) + int(out.zero_point)
 
     return pairs(*codes, one)

@@ -16,12 +16,12 @@ def naive(layer, *xs):
 
 def naive_integer(layer, codes, grids, out):
     scales = [float(grid.scale) for grid in grids]
-    common = len(codes) * max(scales)
+    common, left = len(codes) * max(scales), 20 if grids[0].bits == 8 else 15
     y = np.empty(codes[0].shape, object)
     for place in np.ndindex(y.shape):
         total = sum(
-            double((x[place] - int(grid.zero_point)) << 20, scale / common)
+            double((x[place] - int(grid.zero_point)) << left, scale / common)
             for x, grid, scale in zip(codes, grids, scales, strict=True)
         )
-        y[place] = double(total, common / (2**20 * len(codes) * float(out.scale))) + int(out.zero_point)
+        y[place] = double(total, common / (2**left * len(codes) * float(out.scale))) + int(out.zero_point)
     return y

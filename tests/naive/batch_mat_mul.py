@@ -1,7 +1,7 @@
 import numpy as np
 
 from tests.naive import Case
-from tests.naive.fixed_point import double
+from tests.naive.fixed_point import double, int64
 
 OP = "BatchMatMul"
 CASES = (
@@ -29,7 +29,8 @@ def naive(layer, a, b):
 def naive_integer(layer, codes, grids, out):
     acc = naive(layer, codes[0] - int(grids[0].zero_point), codes[1] - int(grids[1].zero_point))
     real = float(np.float32(grids[0].scale * grids[1].scale)) / float(out.scale)
+    rule = double if grids[0].bits == 8 else int64
     y = np.empty(acc.shape, object)
     for place in np.ndindex(acc.shape):
-        y[place] = double(acc[place], real) + int(out.zero_point)
+        y[place] = rule(acc[place], real) + int(out.zero_point)
     return y
