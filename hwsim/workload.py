@@ -107,7 +107,7 @@ def from_graph(graph: Graph, batch: int = 1, weights: int = 8, activations: int 
     ------
     WorkloadError    batch below one, open or empty dimensions
     """
-    from refq.execute import infer_shapes
+    from refq.interpret import infer_shapes
     from refq.layers.registry import layer_class, layer_for
     from refq.transforms import prepare
 

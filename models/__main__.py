@@ -10,7 +10,7 @@ import click
 
 import refq
 from models import builders
-from refq.execute import infer_shapes
+from refq.interpret import infer_shapes
 from refq.layers import layer_for
 
 HERE = Path(__file__).parent

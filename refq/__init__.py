@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from refq.io.load import load
     from refq.io.native import save
     from refq.numerics import Arithmetic
+    from refq.plan import compile
     from refq.quantization import quantize
     from refq.quantizers import Recipe, Scheme
 
@@ -36,6 +37,7 @@ _HOMES = {
     "Scheme": "refq.quantizers",
     "TensorSpec": "refq.graph",
     "compare": "refq.comparison",
+    "compile": "refq.plan",
     "load": "refq.io.load",
     "quantize": "refq.quantization",
     "run": "refq.execute",
@@ -54,6 +56,7 @@ __all__ = [
     "Scheme",
     "TensorSpec",
     "compare",
+    "compile",
     "load",
     "quantize",
     "run",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from refq.errors import GraphError
-from refq.execute import constant_value
 from refq.graph import Graph
+from refq.interpret import constant_value
 from refq.layers import MacLayer, layer_for
 from refq.numerics.bounds import accumulator_range, signed_bits
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refq.errors import GraphError
-from refq.execute import constant_value, node_function, trace
+from refq.execute import trace
 from refq.graph import Graph
+from refq.interpret import constant_value, node_function
 from refq.layers import layer_class
 from refq.numerics import Arithmetic, find_arithmetic
 from refq.quantizers import dequantize_array, quantize_array

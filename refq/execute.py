@@ -1,31 +1,26 @@
 """Running a graph: one short interpreter, three paths.
 
-    float    y = clamp(forward(x))
-    fake     y = fake_quantize(clamp(forward(fake_quantize(x))))          derived, written once, here
-    integer  y_q = clamp_codes(layer.integer(x_q)).astype(codes)          integers only
-
-A path differs in three things only: how a graph input enters, how a constant enters, how a node computes.
+A path differs in three things only: how a graph input enters, how a constant enters, how a node computes. On the
+integer path a plan of kernels takes the interpreter's place where the machine has them; it gives the same codes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from refq.errors import GraphError, RangeError, ShapeError, UnsupportedError, blame
-from refq.graph import Graph, Node, QParams
-from refq.layers import layer_class, layer_for
-from refq.numerics import Arithmetic, find_arithmetic, round_real
+from refq.graph import Graph
+from refq.interpret import PATHS, Array, Constants, Path, node_function
+from refq.layers import layer_class
+from refq.numerics import Arithmetic, find_arithmetic
 from refq.numerics.element_types import is_integer, is_real
 from refq.quantizers.apply import dequantize_array, fake_quantize, quantize_array
 
-Path = Literal["float", "fake", "integer"]
-PATHS: tuple[Path, ...] = ("float", "fake", "integer")
-Array = NDArray[Any]
-Step = Callable[[Node, list[Any]], tuple[Array, ...]]
+_PLANS_KEPT = 4
 
 
 def run(graph: Graph, x: Any, path: Path = "float", arithmetic: str | Arithmetic = "litert") -> Any:
@@ -67,83 +62,6 @@ def trace(graph: Graph, x: Any, path: Path = "float", arithmetic: str | Arithmet
     return {spec.name: values[spec.name] for spec in graph.activations()}
 
 
-def infer_shapes(graph: Graph, batch: int = 1) -> dict[str, tuple[int, ...]]:
-    """Shape of every tensor for a batch size: the inputs' leading axis is `batch`, the rest follows node by node."""
-    if batch < 1:
-        raise RangeError(f"batch={batch} must be at least 1")
-    shapes: dict[str, Any] = {"": None}
-    for name, spec in graph.tensors.items():
-        if name in graph.constants:
-            shapes[name] = spec.shape
-        elif name in graph.inputs:
-            shapes[name] = (batch, *spec.shape[1:])
-    for node in graph.nodes:
-        with blame(node):
-            found: Any = layer_for(node).infer_shape(*(shapes[name] for name in node.inputs))
-        many = found if found and isinstance(found[0], tuple) else (found,)
-        shapes.update(zip(node.outputs, many, strict=True))
-    del shapes[""]
-    return shapes
-
-
-def node_function(graph: Graph, path: Path, arithmetic: Arithmetic) -> Step:
-    """The function that computes one node from its inputs on a path; what the interpreter calls for every node."""
-    grid = {name: spec.qparams for name, spec in graph.tensors.items()}
-
-    def clamped(node: Node, y: Any) -> tuple[Array, ...]:
-        outputs = y if isinstance(y, tuple) else (y,)
-        return outputs if node.clamp is None else tuple(np.clip(y, *node.clamp) for y in outputs)
-
-    def real(node: Node, inputs: list[Any]) -> tuple[Array, ...]:
-        return clamped(node, layer_for(node).forward(*inputs))
-
-    def fake(node: Node, inputs: list[Any]) -> tuple[Array, ...]:
-        outs = tuple(grid[name] for name in node.outputs)
-        grids = [grid[name] if name else None for name in node.inputs]
-        outputs = clamped(node, layer_for(node).fake(inputs, grids, outs[0] if len(outs) == 1 else outs))
-        return tuple(
-            y if (g := grid[name]) is None else fake_quantize(y, g)
-            for name, y in zip(node.outputs, outputs, strict=True)
-        )
-
-    def integer(node: Node, inputs: list[Any]) -> tuple[Array, ...]:
-        outs = tuple(grid[name] for name in node.outputs)
-        grids = [grid[name] if name else None for name in node.inputs]
-        if all(g is None for g in (*outs, *grids)):
-            return real(node, inputs)  # plain integers (indices, shapes) are the same on every path
-        bits = next((g.bits for g in grids if g is not None), 8)
-        layer = layer_for(node)
-        compute = arithmetic.rule(node.op, bits) or type(layer).integer
-        y = compute(layer, inputs, grids, outs[0] if len(outs) == 1 else outs, arithmetic.at(node.name))
-        return tuple(
-            y if out is None else settle(node, y, out)
-            for y, out in zip(y if isinstance(y, tuple) else (y,), outs, strict=True)
-        )
-
-    def settle(node: Node, y: Array, out: QParams) -> Array:
-        low, high = code_limits(node, out)
-        if arithmetic.events is not None:
-            arithmetic.events.add_clamped(node.name, y, low, high)
-        return np.clip(y, low, high).astype(out.dtype)
-
-    return {"float": real, "fake": fake, "integer": integer}[path]
-
-
-def code_limits(node: Node, out: QParams) -> tuple[int, int]:
-    """Lowest and highest code a node may write: the ends of its grid, narrowed by a fused activation.
-
-    Notes
-    -----
-    TFLite `CalculateActivationRangeQuantized`: zero_point + round_half_away(limit / scale) in float32.
-    """
-    low, high = out.qmin, out.qmax
-    if node.clamp is not None:
-        with np.errstate(over="ignore"):
-            steps = round_real(np.asarray(node.clamp, np.float32) / out.scale, "half_away") + out.zero_point
-        low, high = int(max(low, min(steps[0], high))), int(min(high, max(steps[1], low)))
-    return low, high
-
-
 def _evaluate(
     graph: Graph, x: Any, path: Path, arithmetic: str | Arithmetic, keep: frozenset[str] | None
 ) -> tuple[tuple[Array, ...], dict[str, Array]]:
@@ -153,8 +71,50 @@ def _evaluate(
     given = _inputs(graph, x)
     as_codes = path == "integer" and all(value.dtype.kind in "iu" for value in given.values())
     values = {name: _enter(graph, name, value, path, profile) for name, value in given.items()}
+    is_empty = any(value.size == 0 for value in values.values())
+    if path == "integer" and profile.events is None and not is_empty and _has_kernels():
+        plan = _plan(_Identity(graph), _Identity(profile))
+        values = plan.trace(values) if keep is None else plan.run(values)
+    else:
+        values = _interpret(graph, values, path, profile, keep)
+    outputs = tuple(values[name] if name in values else Constants(graph, path)[name] for name in graph.outputs)
+    if path == "integer" and not as_codes:
+        outputs = tuple(_leave(graph, name, y) for name, y in zip(graph.outputs, outputs, strict=True))
+    return outputs, values
+
+
+class _Identity:
+    """A graph or a profile as a key: equal to itself only, since comparing weights would cost more than a run."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other.value is self.value
+
+
+@lru_cache(maxsize=_PLANS_KEPT)
+def _plan(graph: _Identity, arithmetic: _Identity) -> Any:
+    from refq.plan import Plan
+
+    return Plan(graph.value, arithmetic.value)
+
+
+def _has_kernels() -> bool:
+    from refq.kernels.cpu import route
+
+    return route() != "numpy"
+
+
+def _interpret(
+    graph: Graph, values: dict[str, Array], path: Path, profile: Arithmetic, keep: frozenset[str] | None
+) -> dict[str, Array]:
+    """Node by node; values that no node reads any more are dropped unless they are kept."""
     step = node_function(graph, path, profile)
-    constants = _Constants(graph, path)
+    constants = Constants(graph, path)
     last_use = {name: position for position, node in enumerate(graph.nodes) for name in node.inputs}
     for position, node in enumerate(graph.nodes):
         with blame(node):
@@ -164,10 +124,7 @@ def _evaluate(
             for name in {*node.inputs, *node.outputs} & set(values):
                 if last_use.get(name, -1) <= position and name not in keep:
                     del values[name]
-    outputs = tuple(values[name] if name in values else constants[name] for name in graph.outputs)
-    if path == "integer" and not as_codes:
-        outputs = tuple(_leave(graph, name, y) for name, y in zip(graph.outputs, outputs, strict=True))
-    return outputs, values
+    return values
 
 
 def _check_runnable(graph: Graph, path: Path) -> None:
@@ -248,36 +205,3 @@ def _as_real(value: Array) -> Array:
 def _leave(graph: Graph, name: str, codes: Array) -> Array:
     grid = graph.tensors[name].qparams
     return codes if grid is None else dequantize_array(codes, grid)
-
-
-class _Constants(Mapping[str, Array]):
-    """Constants as a path reads them: reals, reals on the grid, or codes; each made once."""
-
-    def __init__(self, graph: Graph, path: Path) -> None:
-        self._graph = graph
-        self._path: Path = path
-        self._made: dict[str, Array] = {}
-
-    def __getitem__(self, name: str) -> Array:
-        if name not in self._made:
-            self._made[name] = constant_value(self._graph, name, self._path)
-        return self._made[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._graph.constants)
-
-    def __len__(self) -> int:
-        return len(self._graph.constants)
-
-
-def constant_value(graph: Graph, name: str, path: Path) -> Array:
-    """A constant as one path reads it: reals (float), reals on the grid (fake) or codes (integer)."""
-    array, grid = graph.constants[name], graph.tensors[name].qparams
-    if grid is None:
-        return array
-    holds_codes = array.dtype.kind in "iu"
-    if path == "integer":
-        return array if holds_codes else quantize_array(array, grid)
-    if holds_codes:
-        return dequantize_array(array, grid)
-    return array if path == "float" else fake_quantize(array, grid)

@@ -17,12 +17,12 @@ _NEAR = 1e-3  # LiteRT `CheckedLog2`: how far log2 of a scale may be from an int
 
 
 def align(codes: Sequence[Any], grids: Sequence[Any], out: QParams, op: str, arithmetic: Arithmetic) -> Any:
-    """Bring two operands to one fine common scale, and say how to leave it.
+    """Bring two operands to one fine common scale.
 
     Returns
     -------
     a, b : int64 arrays at the scale t / 2**left, with t = 2 max(s_a, s_b), left = 20 (15 for 16-bit codes)
-    leave : function from such an array to steps of the output grid, zero point not added
+    real : the factor from there to steps of the output grid
 
     Notes
     -----
@@ -44,7 +44,7 @@ def align(codes: Sequence[Any], grids: Sequence[Any], out: QParams, op: str, ari
         requantize((q.astype(np.int64) - grid.zero_point) << left, scale / common)
         for q, grid, scale in zip(codes, (a_grid, b_grid), scales[:2], strict=True)
     ]
-    return *aligned, lambda total: requantize(total, common / ((1 << left) * scales[2]))
+    return *aligned, common / ((1 << left) * scales[2])
 
 
 def shifts(grids: Sequence[QParams], out: QParams) -> list[int] | None:
@@ -89,5 +89,5 @@ class Add(Binary):
         places = shifts(grids, out) if self.shift_only else None
         if places is not None:
             return self.join(*map(rounding_divide_by_power_of_two, codes, places))
-        a, b, leave = align(codes, grids, out, self.op, arithmetic)
-        return leave(self.join(a, b)) + out.zero_point
+        a, b, real = align(codes, grids, out, self.op, arithmetic)
+        return arithmetic.requantizer(self.op, grids[0].bits)(self.join(a, b), real) + out.zero_point

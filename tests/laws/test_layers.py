@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refq.execute import node_function
 from refq.graph import Graph, Node, QParams, TensorSpec
+from refq.interpret import node_function
 from refq.layers import ExplicitLayer, FixedGrid, MacLayer, MoveLayer, TableLayer, layer_class, layer_for, layer_ops
 from refq.numerics import LITERT
 from refq.numerics.element_types import element_type, integer_limits, is_integer

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refq.errors import AccumulatorOverflowError
-from refq.execute import node_function
 from refq.graph import Node, QParams
+from refq.interpret import node_function
 from refq.numerics import exact_matmul, find_arithmetic
 from tests.naive.fixed_point import dyadic
 from tests.unit.small_graphs import assemble

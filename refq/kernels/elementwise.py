@@ -1,0 +1,85 @@
+"""Sums, tables and pools of int8 codes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from refq.kernels.compiled import compiled
+from refq.kernels.requantize import requantize_row
+
+
+@compiled
+def add_aligned(a, b, a_table, b_table, constants, limits, acc, y):
+    """y = requantize(a_table[a] + b_table[b]); a, b (elements) uint8; y int8; tables (256) int32.
+
+    Codes are bytes here, so that they index without a sign: entry 255 belongs to code -1.
+
+
+    constants (3, len(acc)) int32: bias, multiplier, right shift; acc int32 scratch; limits: rule, zero, low, high
+    """
+    block, sums, out = len(acc), acc.ctypes.data, y.ctypes.data
+    settings, stride = constants.ctypes.data, 4 * constants.shape[1]
+    for start in range(0, len(y), block):
+        count = min(block, len(y) - start)
+        left, right = a[start : start + count], b[start : start + count]
+        for i in range(count):
+            acc[i] = a_table[left[i]] + b_table[right[i]]
+        requantize_row(sums, settings, stride, limits, out + start, count)
+
+
+@compiled
+def look_up(x, table, y):
+    """y = table[x]; x (elements) uint8; y (elements) and table (256) int8; entry 255 belongs to code -1."""
+    for i in range(len(y)):
+        y[i] = table[x[i]]
+
+
+@compiled
+def average(x, window, low, high, acc, y):
+    """Mean of the codes under a window, half away from zero.
+
+    x (N, H, W, C) int8; y (N, OY, OX, C) int8; acc (C) int32
+    window: pool_y, pool_x, stride_y, stride_x, top, left
+    """
+    pool_y, pool_x, stride_y, stride_x, top, left = window
+    images, height, width, channels = x.shape
+    for n in range(images):
+        for oy in range(y.shape[1]):
+            for ox in range(y.shape[2]):
+                first_y, first_x = oy * stride_y - top, ox * stride_x - left
+                y0, y1 = max(first_y, 0), min(first_y + pool_y, height)
+                x0, x1 = max(first_x, 0), min(first_x + pool_x, width)
+                for c in range(channels):
+                    acc[c] = 0
+                for iy in range(y0, y1):
+                    for ix in range(x0, x1):
+                        seen = x[n, iy, ix]
+                        for c in range(channels):
+                            acc[c] += np.int32(seen[c])
+                count = np.int32((y1 - y0) * (x1 - x0))
+                out = y[n, oy, ox]
+                for c in range(channels):
+                    total = acc[c]
+                    quotient = (abs(total) + count // np.int32(2)) // count
+                    out[c] = np.int8(min(max(quotient if total >= 0 else -quotient, low), high))
+
+
+@compiled
+def largest(x, window, low, high, y):
+    """Largest code under a window; arrays and window as in `average`."""
+    pool_y, pool_x, stride_y, stride_x, top, left = window
+    images, height, width, channels = x.shape
+    for n in range(images):
+        for oy in range(y.shape[1]):
+            for ox in range(y.shape[2]):
+                first_y, first_x = oy * stride_y - top, ox * stride_x - left
+                out = y[n, oy, ox]
+                for c in range(channels):
+                    out[c] = np.int8(-128)
+                for iy in range(max(first_y, 0), min(first_y + pool_y, height)):
+                    for ix in range(max(first_x, 0), min(first_x + pool_x, width)):
+                        seen = x[n, iy, ix]
+                        for c in range(channels):
+                            out[c] = max(out[c], seen[c])
+                for c in range(channels):
+                    out[c] = np.int8(min(max(np.int32(out[c]), low), high))

@@ -1,0 +1,104 @@
+"""Sums, tables, pools and softmax onto kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from refq.layers.add import align
+from refq.layers.softmax import softmax_parameters
+from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers
+
+_BY_BYTE = np.arange(256, dtype=np.uint8).view(np.int8)
+"""Every code, in the order of its byte."""
+_BLOCK = 1024
+"""Elements a sum holds as int32 at a time: 4 KiB, well inside the first cache."""
+
+
+@lowers("Add", "Subtract")
+def _add(site: Site) -> Bind | None:
+    """Both operands through a table of what `align` makes of each code; subtraction negates the second table."""
+    if not site.is_int8(0, 1) or site.layer.shift_only or site.shapes[0] != site.shapes[1]:
+        return None
+    from refq.kernels.elementwise import add_aligned
+
+    grids, out = site.grids, site.out
+    codes = _BY_BYTE
+    a, b, real = align([codes, codes], grids, out, site.node.op, site.arithmetic)
+    tables = [aligned((256,), np.int32) for _ in range(2)]
+    tables[0][...], tables[1][...] = site.layer.join(a, 0), site.layer.join(0, b)
+    bound = int(np.abs(tables[0]).max()) + int(np.abs(tables[1]).max())
+    found = fixed_point(site.arithmetic.requantizer(site.node.op, grids[0].bits), real, bound)
+    if found is None or site.constants:
+        return None
+    rule, m, s = found
+    constants = aligned((3, _BLOCK), np.int32)
+    constants[1], constants[2] = m, s
+    limits = (rule, int(out.zero_point), *site.limits)
+
+    def bind(inputs: list[Array], y: Array) -> Call:
+        acc = aligned((_BLOCK,), np.int32)
+        left, right = (array.reshape(-1).view(np.uint8) for array in inputs)
+        flat = y.reshape(-1)
+        return lambda: add_aligned(left, right, *tables, constants, limits, acc, flat)
+
+    return bind
+
+
+def lower_table(site: Site) -> Bind | None:
+    """A function of one code: what `Layer.integer` makes of each of the 256."""
+    if not site.is_int8(0) or len(site.grids) != 1:
+        return None
+    from refq.kernels.elementwise import look_up
+
+    grid, table = site.grids[0], aligned((256,), np.int8)
+    codes = np.arange(grid.qmin, grid.qmax + 1).astype(np.int8)
+    bits = grid.bits
+    compute = site.arithmetic.rule(site.node.op, bits) or type(site.layer).integer
+    found = compute(site.layer, [codes], site.grids, site.out, site.arithmetic)
+    table[codes.view(np.uint8)] = np.clip(found, *site.limits)
+
+    def bind(inputs: list[Array], y: Array) -> Call:
+        x, flat = inputs[0].reshape(-1).view(np.uint8), y.reshape(-1)
+        return lambda: look_up(x, table, flat)
+
+    return bind
+
+
+@lowers("AveragePool2D", "MaxPool2D")
+def _pool(site: Site) -> Bind | None:
+    if not site.is_int8(0) or site.grids[0] != site.out:
+        return None
+    from refq.kernels.elementwise import average, largest
+
+    window = site.layer.window(site.shapes[0])
+    geometry = (*window.kernel, *window.strides, window.pads[0][0], window.pads[1][0])
+    low, high = site.limits
+
+    def bind(inputs: list[Array], y: Array) -> Call:
+        x, acc = inputs[0], aligned((y.shape[3],), np.int32)
+        if site.node.op == "MaxPool2D":
+            return lambda: largest(x, geometry, low, high, y)
+        return lambda: average(x, geometry, low, high, acc, y)
+
+    return bind
+
+
+@lowers("Softmax")
+def _softmax(site: Site) -> Bind | None:
+    rank, scale = len(site.shapes[0]), float(site.grids[0].scale)
+    is_last = site.layer.axis % rank == rank - 1
+    if not site.is_int8(0) or site.out.bits != 8 or not is_last:
+        return None
+    if float(site.out.scale) != 2.0**-8 or int(site.out.zero_point) != -128:
+        return None
+    from refq.kernels.softmax import softmax_rows
+
+    multiplier, left_shift, diff_min = softmax_parameters(scale)
+    low, high = site.limits
+
+    def bind(inputs: list[Array], y: Array) -> Call:
+        width = y.shape[-1]
+        x, out, terms = inputs[0].reshape(-1, width), y.reshape(-1, width), np.zeros(width, np.int64)
+        return lambda: softmax_rows(x, multiplier, left_shift, diff_min, low, high, terms, out)
+
+    return bind

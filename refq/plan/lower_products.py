@@ -1,0 +1,148 @@
+"""Convolutions and dense layers onto the kernels of `refq.kernels.convolution`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from refq.numerics.bounds import accumulator_range
+from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers
+
+_SLACK = 64
+"""Readable bytes behind a padded image: the last quad of a kernel row may reach past it, onto weights of zero."""
+
+
+def has_block() -> bool:
+    """Whether the processor has the instruction that convolutions are built on."""
+    from refq.kernels.cpu import route
+
+    return route() == "avx512vnni"
+
+
+def _prepared(site: Site, axis: int) -> tuple[int, Array, Array, Array] | None:
+    """(rule, bias, multiplier, shift) of a multiply-accumulate layer; the bias without the inputs' zero point yet."""
+    if not site.is_int8(0) or 1 not in site.constants or (site.grids[1].bits > 8 or site.grids[1].zero_point.any()):
+        return None
+    w, b, x_grid, w_grid = site.constants[1], site.constants.get(2), site.grids[0], site.grids[1]
+    if len(site.grids) > 2 and site.grids[2] is not None and (b is None or site.grids[2].bits > 32):
+        return None
+    accumulator = site.arithmetic.accumulator_for(x_grid.bits)
+    low, high = accumulator_range(w, x_grid, b, 0, axis)
+    # Partial sums run on codes from 0 to 255: these have to stay within 32 bits too.
+    others = tuple(i for i in range(w.ndim) if i != axis % w.ndim)
+    unsigned = 255 * int(np.abs(w.astype(np.int64)).sum(axis=others).max(initial=0))
+    bound = max(int(-low.min()), int(high.max()))
+    if bound >= 1 << (accumulator.bits - 1) or unsigned >= 1 << 31:
+        return None
+    requantizer = site.arithmetic.requantizer(site.node.op, x_grid.bits)
+    real = requantizer.factor((x_grid.scale, w_grid.scale), site.out.scale)
+    found = fixed_point(requantizer, real, bound)
+    if found is None:
+        return None
+    rule, m, s = found
+    channels = w.shape[axis]
+    bias = np.zeros(channels, np.int64) if b is None else b.astype(np.int64)
+    return rule, bias, np.broadcast_to(m, (channels,)), np.broadcast_to(s, (channels,))
+
+
+def _packed(w: Array) -> tuple[Array, int, int]:
+    """(O, FY, FX*C) codes as [panel][FY][quad][channel][4], the quads a kernel row, and the panel's width."""
+    channels, kernel, run = w.shape
+    panel = 16 if channels <= 16 else 32 if channels <= 32 else 64
+    panels, quads = -(-channels // panel), -(-run // 4)
+    full = np.zeros((panels * panel, kernel, quads * 4), np.int8)
+    full[:channels, :, :run] = w
+    packed = aligned((panels, kernel, quads, panel, 4), np.int8)
+    packed[...] = full.reshape(panels, panel, kernel, quads, 4).transpose(0, 2, 3, 1, 4)
+    return packed, quads, panel
+
+
+def _bind(site: Site, prepared: Any, w: Array, image: tuple[int, int, int], window: Any) -> Bind:
+    """The kernel call of a convolution over images of (H, W * C) with the window (sy, sx, top, left, pads)."""
+    from refq.kernels.convolution import convolve
+
+    rule, bias, m, s = prepared
+    stride_y, step, top, left, padded_height, padded_width = window
+    packed, quads, panel = _packed(w)
+    offset = 128 + int(site.grids[0].zero_point)
+    constants = np.zeros((3, packed.shape[0] * panel), np.int32)
+    constants[0, : len(bias)] = bias - offset * w.astype(np.int64).sum(axis=(1, 2))
+    constants[1, : len(bias)], constants[2, : len(bias)] = m, s
+    limits = (rule, int(site.out.zero_point), *site.limits)
+    geometry = (stride_y, step, top, left, w.shape[1], quads, panel)
+
+    def bind(inputs: list[Array], y: Array) -> Call:
+        padded = aligned((padded_height, padded_width), np.uint8, offset, _SLACK)
+        tile = aligned((14, panel), np.int32)
+        x = inputs[0].reshape(-1, *image[:2])
+        out = y.reshape(len(x), -1, image[2], y.shape[-1])
+        return lambda: convolve(x, padded, packed, constants, geometry, limits, tile, out)
+
+    return bind
+
+
+@lowers("Conv2D")
+def _conv(site: Site) -> Bind | None:
+    layer = site.layer
+    prepared = _prepared(site, 0) if has_block() else None
+    if prepared is None or layer.groups != 1 or layer.dilation != (1, 1):
+        return None
+    w, (_, height, width, channels) = site.constants[1], site.shapes[0]
+    shape = layer.window(site.shapes[0], w.shape)
+    (top, bottom), (left, right) = shape.pads
+    runs = w.reshape(*w.shape[:2], -1)
+    if shape.kernel == (1, 1) and shape.strides == (1, 1) and not any(map(any, shape.pads)):
+        pixels = height * width  # neighbours in memory, so that all pixels are one row
+        return _bind(site, prepared, runs, (1, pixels * channels, pixels), (1, channels, 0, 0, 1, pixels * channels))
+    padded = (height + top + bottom, (width + left + right) * channels)
+    window = (shape.strides[0], shape.strides[1] * channels, top, left * channels, *padded)
+    return _bind(site, prepared, runs, (height, width * channels, shape.out[1]), window)
+
+
+@lowers("Dense")
+def _dense(site: Site) -> Bind | None:
+    prepared = _prepared(site, 0) if has_block() else None
+    if prepared is None:
+        return None
+    w = site.constants[1]
+    depth = w.shape[1]
+
+    def bind(inputs: list[Array], y: Array) -> Call:
+        rows = inputs[0].size // depth
+        inner = _bind(site, prepared, w[:, None, :], (1, rows * depth, rows), (1, depth, 0, 0, 1, rows * depth))
+        return inner(inputs, y)
+
+    return bind
+
+
+@lowers("DepthwiseConv2D")
+def _depthwise(site: Site) -> Bind | None:
+    prepared = _prepared(site, 3)
+    w, (_, height, width, channels) = site.constants.get(1), site.shapes[0]
+    if prepared is None or w is None or w.shape[3] != channels:
+        return None
+    from refq.kernels.convolution import convolve_depthwise
+
+    rule, bias, m, s = prepared
+    shape = site.layer.window(site.shapes[0], w.shape)
+    (top, bottom), (left, right) = shape.pads
+    zero = int(site.grids[0].zero_point)
+    row = (width + left + right) * channels
+    whole = -(-channels // 16) * 16
+    taps = aligned((w[0, ..., 0].size, whole), np.int8)
+    taps[:, :channels] = w.reshape(-1, channels)
+    constants = aligned((3, whole), np.int32)
+    constants[:, :channels] = bias - zero * taps[:, :channels].sum(axis=0, dtype=np.int64), m, s
+    steps = np.indices(shape.kernel).reshape(2, -1)
+    offsets = steps[0] * shape.dilation[0] * row + steps[1] * shape.dilation[1] * channels
+    limits = (rule, int(site.out.zero_point), *site.limits)
+    window = (shape.strides[0], shape.strides[1] * channels, top, left * channels)
+
+    def bind(inputs: list[Array], y: Array) -> Call:
+        padded = aligned((height + top + bottom, row), np.int8, zero, _SLACK)
+        acc = aligned((16,), np.int32)
+        x = inputs[0].reshape(-1, height, width * channels)
+        return lambda: convolve_depthwise(x, padded, taps, offsets, constants, window, limits, acc, y)
+
+    return bind
