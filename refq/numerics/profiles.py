@@ -23,6 +23,12 @@ from refq.numerics.requantize import (
 )
 from refq.numerics.residual import add_branches, subtract_branches
 
+
+def _concatenate(layer: Any, codes: Any, grids: Any, out: Any, arithmetic: Arithmetic) -> Any:
+    rule = layer.integer if out.signed or out.bits > 8 else layer.integer_unsigned
+    return rule(codes, grids, out, arithmetic)
+
+
 LITERT = Arithmetic(
     name="litert",
     requantize={
@@ -43,6 +49,7 @@ LITERT = Arithmetic(
         "ReduceProd": int64,
         ("SquaredDifference", 16): int64,
     },
+    rules={"Concatenate": _concatenate},
     input_rounding="half_away",
 )
 """LiteRT 2.3 reference kernels (resolver BUILTIN_REF). A normalization of its own is no operator there; of 16-bit
