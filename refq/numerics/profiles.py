@@ -108,7 +108,7 @@ _DELEGATED = ("Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "Dense", "BatchMat
 XNNPACK = Arithmetic(
     name="xnnpack",
     requantize={**LITERT.requantize, **dict.fromkeys(_DELEGATED, replace(float32_half_even, factor=float32_factor))},
-    rules=xnnpack.RULES,
+    rules={**xnnpack.RULES},
     accumulator=Accumulator(bits=32, overflow="wrap"),
     input_rounding="half_even",
 )
