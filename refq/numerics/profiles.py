@@ -35,6 +35,8 @@ LITERT = Arithmetic(
         ANY: double,
         "Dense": single_away,
         "Multiply": replace(double, factor=float32_factor),
+        "Abs": replace(double, factor=float32_factor),
+        "Clamp": replace(double, factor=float32_factor),
         "Relu": replace(double, factor=float32_factor),
         "Prelu": replace(double, factor=float32_factor),
         "BatchMatMul": replace(double, factor=float32_product),
