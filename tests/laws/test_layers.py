@@ -187,9 +187,8 @@ def quantized_case(op: str, case: Case, seed: int, bits: int = 8):
         else:
             grids.append(activation_grid(array, seed + i, bits))
     y = layer.forward(*arrays)
-    outs = tuple(
-        grids[0] if case.on_one_symmetric_grid else output_grid(layer, grids, part, seed, bits) for part in outputs_of(y)
-    )
+    shared = grids[0] if case.on_one_symmetric_grid else None
+    outs = tuple(shared or output_grid(layer, grids, part, seed, bits) for part in outputs_of(y))
     out = outs if len(outs) > 1 else outs[0]
     codes = [a if a is None or g is None else quantize_array(a, g) for a, g in zip(arrays, grids, strict=True)]
     return layer, codes, grids, out
