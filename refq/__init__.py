@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from refq.graph import Graph, LoopNest, Node, QParams, TensorSpec
     from refq.io.load import load
     from refq.io.native import save
+    from refq.kernels.matmul import integer_matmul, pack_weights
     from refq.numerics import Arithmetic
     from refq.quantization import quantize
     from refq.quantizers import Recipe, Scheme
@@ -36,7 +37,9 @@ _HOMES = {
     "Scheme": "refq.quantizers",
     "TensorSpec": "refq.graph",
     "compare": "refq.comparison",
+    "integer_matmul": "refq.kernels.matmul",
     "load": "refq.io.load",
+    "pack_weights": "refq.kernels.matmul",
     "quantize": "refq.quantization",
     "run": "refq.execute",
     "safe_accumulators": "refq.accumulators",
@@ -54,7 +57,9 @@ __all__ = [
     "Scheme",
     "TensorSpec",
     "compare",
+    "integer_matmul",
     "load",
+    "pack_weights",
     "quantize",
     "run",
     "safe_accumulators",
