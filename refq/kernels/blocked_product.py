@@ -25,7 +25,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import carray
+from numba import carray  # pyright: ignore[reportPrivateImportUsage]
 
 from refq.kernels.compiled import compiled
 from refq.kernels.intrinsics import DOTS, pointer, product_block

@@ -85,8 +85,7 @@ def dot_block(rows: int, columns: int, unsigned_rows: bool) -> Any:
     return block
 
 
-@intrinsic(prefer_literal=True)
-def product_block(context, dot, rows, columns, a, row_stride, flip, b, words, start, start_stride, c, c_stride):
+def _product_block(context, dot, rows, columns, a, row_stride, flip, b, words, start, start_stride, c, c_stride):
     """The register block of a matrix product; unsigned rows and signed columns where the instruction is mixed.
 
     dot : constant, an index of DOTS
@@ -110,14 +109,19 @@ def product_block(context, dot, rows, columns, a, row_stride, flip, b, words, st
     return signature, emit
 
 
-@intrinsic
-def pointer(context, address):
+product_block: Any = intrinsic(prefer_literal=True)(_product_block)
+
+
+def _pointer(context, address):
     """An address as the pointer that `numba.carray` takes."""
 
     def emit(target: Any, builder: Any, _: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
 
     return types.voidptr(types.intp), emit
+
+
+pointer: Any = intrinsic(_pointer)
 
 
 def _emit_dot(builder: Any, dot: Dot, accumulator: Any, first: Any, second: Any) -> Any:
@@ -137,6 +141,7 @@ def _emit_block(
     a, row_stride, segment_stride, segments, b, quads, start, start_stride, c, c_stride, accumulate = arguments
     vector = ir.VectorType(_I32, dot.lanes)
     undefined = ir.Constant(vector, ir.Undefined)
+    flips = None
     if flip is not None:
         one = builder.insert_element(undefined, builder.trunc(flip, _I32), ir.Constant(_I32, 0))
         flips = builder.shuffle_vector(one, undefined, ir.Constant(vector, [0] * dot.lanes))
@@ -192,7 +197,7 @@ def _emit_block(
         word.align = 1
         lane = builder.insert_element(undefined, word, ir.Constant(_I32, 0))
         spread = builder.shuffle_vector(lane, undefined, ir.Constant(vector, [0] * dot.lanes))
-        if flip is not None:
+        if flips is not None:
             spread = builder.xor(spread, flips)
         for j in range(columns):
             pair = (spread, operands[j]) if unsigned_rows else (operands[j], spread)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import carray
+from numba import carray  # pyright: ignore[reportPrivateImportUsage]
 
 from refq.kernels.compiled import compiled
 from refq.kernels.intrinsics import pointer
