@@ -64,12 +64,19 @@ def _by_tables(layer: Any, codes: Any, grids: Any, out: Any, arithmetic: Arithme
 
 CMSIS_NN = Arithmetic(
     name="cmsis-nn",
-    requantize={**LITERT.requantize, "Dense": double, ("Dense", 16): int64, ("LSTM", 16): int64},
+    requantize={
+        **LITERT.requantize,
+        "Dense": double,
+        ("Dense", 16): int64,
+        "Multiply": double,
+        ("Multiply", 16): double,
+        ("LSTM", 16): int64,
+    },
     rules={"LSTM": _by_tables},
     input_rounding="half_away",
 )
-"""CMSIS-NN below TensorFlow Lite Micro, which forms the multipliers as LiteRT does: `arm_nn_requantize` (double), and
-`arm_nn_requantize_s64` (int64) for sums of 16-bit activations."""
+"""CMSIS-NN below TensorFlow Lite Micro, which forms the multipliers as LiteRT does, those of MUL in float64 (read in its
+`mul_common.cc`): `arm_nn_requantize` (double), and `arm_nn_requantize_s64` (int64) for sums of 16-bit activations."""
 
 DYADIC = Arithmetic(
     name="dyadic",
