@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from refq.graph import Graph, LoopNest, Node, QParams, TensorSpec
     from refq.io.load import load
     from refq.io.native import save
+    from refq.kernels.matmul import integer_matmul, pack_weights
     from refq.numerics import Arithmetic
     from refq.plan import compile
     from refq.quantization import quantize
@@ -38,7 +39,9 @@ _HOMES = {
     "TensorSpec": "refq.graph",
     "compare": "refq.comparison",
     "compile": "refq.plan",
+    "integer_matmul": "refq.kernels.matmul",
     "load": "refq.io.load",
+    "pack_weights": "refq.kernels.matmul",
     "quantize": "refq.quantization",
     "run": "refq.execute",
     "safe_accumulators": "refq.accumulators",
@@ -57,7 +60,9 @@ __all__ = [
     "TensorSpec",
     "compare",
     "compile",
+    "integer_matmul",
     "load",
+    "pack_weights",
     "quantize",
     "run",
     "safe_accumulators",

@@ -69,7 +69,7 @@ def _evaluate(
     profile = find_arithmetic(arithmetic)
     _check_runnable(graph, path)
     given = _inputs(graph, x)
-    as_codes = path == "integer" and all(value.dtype.kind in "iu" for value in given.values())
+    as_codes = path == "integer" and all(value.dtype.kind in "iub" for value in given.values())
     values = {name: _enter(graph, name, value, path, profile) for name, value in given.items()}
     is_empty = any(value.size == 0 for value in values.values())
     if path == "integer" and profile.events is None and not is_empty and _has_kernels():
@@ -138,7 +138,7 @@ def _check_runnable(graph: Graph, path: Path) -> None:
         )
     if path == "float":
         return
-    if not graph.is_quantized:
+    if not graph.is_quantized and any("float" in spec.dtype for spec in graph.activations()):
         raise GraphError(f"{graph.name!r} is not quantized and path {path!r} needs grids; call refq.quantize first")
     if path == "integer":
         missing = [f"{node.op} {node.name!r}" for node in graph.nodes if not layer_class(node.op).has_integer]

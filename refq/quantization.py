@@ -25,14 +25,15 @@ def quantize(graph: Graph, calibration: Any, recipe: str | Path | Recipe = "int8
 
         activations  grid over the observed range; layers that only move codes share their input's grid, functions with
                      a known range (softmax, sigmoid, tanh) have a fixed one
-        weights      symmetric, one scale an output channel
+        weights      symmetric, one scale an output channel; ternary ones become codes, since theirs follow from a
+                     threshold and not from rounding
         biases       int32, int64 beside activations of more than 8 bits, at scale s_x * s_w, zero point 0
 
     Parameters
     ----------
     graph : Graph with real weights
     calibration : array, or iterable of batches; see `refq.calibrate.calibrate`
-    recipe : name ("int8", "w4a8"), Recipe, or path of a .toml file
+    recipe : name ("int8", "w4a8", "w2a8", "w1a8" ...), Recipe, or path of a .toml file
 
     Returns
     -------
@@ -85,13 +86,13 @@ class _Assignment:
         self.tensors[name] = replace(self.tensors[name], qparams=grid)
 
     def observed(self, name: str) -> QParams:
-        grid, bits = self.recipe.activations.grid, self.widths.get(name)
+        grid, bits = self.recipe.activation_grid, self.widths.get(name)
         if bits is not None:
             grid = replace(grid, bits=bits, symmetric=True, signed=True)
         return grid.qparams(*self.limits[name])
 
     def output_grid(self, node: Node, name: str) -> QParams:
-        rule, grid = layer_class(node.op).output_grid, self.recipe.activations.grid
+        rule, grid = layer_class(node.op).output_grid, self.recipe.activation_grid
         first = self.tensors[node.inputs[0]].qparams if node.inputs and node.inputs[0] else None
         if isinstance(rule, FixedGrid):
             return rule.qparams(grid.bits, grid.signed)
@@ -102,20 +103,23 @@ class _Assignment:
     def constants_of(self, node: Node) -> Node:
         """The node after grids for the constants it reads; it may read copies, where readers need different grids."""
         layer = layer_for(node)
+        layer_is_mac = isinstance(layer, MacLayer)
         inputs = list(node.inputs)
         for i, name in enumerate(inputs):
-            if name not in self.constants or self.constants[name].dtype.kind != "f":
+            values = self.source.constants.get(name)
+            if values is None or values.dtype.kind != "f":
                 continue
             operand = layer.operands[min(i, len(layer.operands) - 1)].strip("*?")
-            grid = self.constant_grid(layer, operand, self.constants[name], inputs)
+            grid = self.constant_grid(layer, operand, values, inputs)
             if grid is None:
                 continue
             held = self.tensors[name].qparams
             if held is not None and held != grid:
                 copy = f"{node.name}/{operand}"
                 self.tensors[copy] = replace(self.tensors[name], name=copy)
-                self.constants[copy] = self.constants[name]
                 inputs[i] = name = copy
+            codes = self.recipe.weights.stored_codes(values, grid) if operand == "w" and layer_is_mac else None
+            self.constants[name] = values if codes is None else codes
             self.give(name, grid)
         return replace(node, inputs=tuple(inputs))
 
@@ -126,7 +130,7 @@ class _Assignment:
         if isinstance(layer, MacLayer):
             return self.weight_grid(layer, inputs) if operand == "w" else self.bias_grid(inputs)
         if operand in ("w", "u", "alpha"):
-            return replace(self.recipe.weights, granularity=PerTensor()).fit(values)
+            return replace(self.recipe.other_weights, granularity=PerTensor()).fit(values)
         return None  # normalization parameters, biases of recurrent layers
 
     def bias_grid(self, inputs: list[str]) -> QParams | None:
@@ -142,22 +146,23 @@ class _Assignment:
 
         A channel whose weights are tiny beside its bias, as folding a dying normalization leaves it, would need a bias
         beyond int32 at scale s_x * s_w: its s_w is raised until the bias takes 30 bits. A channel of zero weights has
-        no scale of its own: it takes one at which the bias has 24 bits.
+        no scale of its own: it takes one at which the bias has 24 bits. Binary codes are never 0: such a channel keeps
+        a scale so small that they vanish beside the bias.
         """
-        weights, scheme = self.constants[inputs[1]], self.recipe.weights
+        weights, scheme = self.source.constants[inputs[1]], self.recipe.weights
         per_channel = isinstance(scheme.granularity, PerChannel)
         grid = replace(scheme, granularity=PerChannel(layer.weight_axis) if per_channel else PerTensor()).fit(weights)
         x_grid = self.tensors[inputs[0]].qparams
         if len(inputs) < 3 or not inputs[2] or x_grid is None:
             return grid
         others = tuple(axis for axis in range(weights.ndim) if axis != layer.weight_axis % weights.ndim)
-        bias = np.abs(self.constants[inputs[2]].astype(np.float64))
+        bias = np.abs(self.source.constants[inputs[2]].astype(np.float64))
         is_zero = ~np.any(weights != 0, axis=others)
         if not per_channel:
             bias, is_zero = bias.max(initial=0.0), bool(is_zero.all())
         needed = bias / (float(x_grid.scale) * _BIAS_HEADROOM)
         free = bias / (float(x_grid.scale) * _FREE_BIAS_STEPS)
-        scale = np.where(is_zero & (free > 0), free, np.maximum(grid.scale, needed))
+        scale = np.where(is_zero & (free > 0) & (not grid.is_binary), free, np.maximum(grid.scale, needed))
         return QParams(
             scale=scheme.grid.admissible_scale(scale),
             axis=grid.axis,

@@ -23,6 +23,8 @@ class QParams:
 
         real = scale * (code - zero_point),   qmin <= code <= qmax
 
+    One signed bit means the codes -1 and +1 (binary weights); 0 is no code then.
+
     Parameters
     ----------
     scale : float32, shape () or (channels,)      > 0 and finite
@@ -83,8 +85,15 @@ class QParams:
         if not np.all(np.isfinite(self.scale) & (self.scale > 0)):
             worst = float(np.asarray(self.scale).reshape(-1)[np.argmin(np.nan_to_num(self.scale, nan=-np.inf))])
             raise RangeError(f"scale={worst} must be positive and finite")
+        if self.is_binary and (np.any(self.zero_point) or self.narrow):
+            raise RangeError("one signed bit has the codes -1 and +1: zero_point must be 0 and narrow False")
         if np.any((self.zero_point < self.qmin) | (self.zero_point > self.qmax)):
             raise RangeError(f"zero_point={self.zero_point} is outside the codes [{self.qmin}, {self.qmax}]")
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the codes are -1 and +1."""
+        return self.bits == 1 and self.signed
 
     @property
     def qmin(self) -> int:
@@ -94,6 +103,8 @@ class QParams:
     @property
     def qmax(self) -> int:
         """Highest code."""
+        if self.is_binary:
+            return 1
         return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
 
     @property

@@ -47,7 +47,7 @@ def compiled(function: Callable[..., Any]) -> Any:
 
     Where no directory for the machine code can be written, every process compiles again and says so once.
     """
-    dispatcher = njit(nogil=True)(function)
+    dispatcher: Any = njit(nogil=True)(function)
     try:
         dispatcher._cache = _VersionedCache(function)
     except (RuntimeError, OSError):

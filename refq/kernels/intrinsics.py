@@ -9,10 +9,14 @@ one row of A against them:
 6 rows x 4 columns = 24 accumulators, 4 operands of B and 1 broadcast fill 29 of the 32 vector registers; 12 x 2 and
 14 x 1 do the same for layers with 32 and 16 output channels. VPDPBUSD multiplies unsigned by signed bytes and adds to
 32 bits without saturation in between, so that a wrapped sum is the exact sum modulo 2**32.
+
+`product_block` is the same loop over any of `DOTS`: an instruction sees a row of A as 32-bit words, 4 bytes or 2 int16.
+VPMADDUBSW is not among them: it saturates the sum of two byte products to 16 bits.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -23,11 +27,29 @@ from numba.extending import intrinsic
 LANES = 16
 """int32 lanes of a vector."""
 
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
-_VECTOR = ir.VectorType(_I32, LANES)
-_ZERO = ir.Constant(_VECTOR, [0] * LANES)
-_UNDEFINED = ir.Constant(_VECTOR, ir.Undefined)
-_DOT = "llvm.x86.avx512.vpdpbusd.512"
+_I16, _I32, _I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dot:
+    """An instruction that adds to each int32 lane the sum of the products in a 32-bit word: 4 bytes, or 2 int16."""
+
+    llvm: str
+    lanes: int
+    elements: int
+    fused: bool = True
+    """Whether the instruction adds to the accumulator itself."""
+
+
+DOTS = (
+    Dot(llvm="llvm.x86.avx512.vpdpbusd.512", lanes=16, elements=4),
+    Dot(llvm="llvm.x86.avx512.vpdpbusd.256", lanes=8, elements=4),
+    Dot(llvm="llvm.x86.avx512.vpdpwssd.512", lanes=16, elements=2),
+    Dot(llvm="llvm.x86.avx512.vpdpwssd.256", lanes=8, elements=2),
+    Dot(llvm="llvm.x86.avx512.pmaddw.d.512", lanes=16, elements=2, fused=False),
+    Dot(llvm="llvm.x86.avx2.pmadd.wd", lanes=8, elements=2, fused=False),
+)
+"""The instructions, by the number that kernels are made with. The first two multiply unsigned by signed bytes."""
 
 
 def _i64(value: int) -> Any:
@@ -53,7 +75,9 @@ def dot_block(rows: int, columns: int, unsigned_rows: bool) -> Any:
         signature = types.void(*[types.intp] * 8, types.boolean)
 
         def emit(target: Any, builder: Any, _: Any, arguments: Any) -> Any:
-            _emit_block(builder, rows, columns, unsigned_rows, arguments)
+            c_, c_stride_, accumulate_ = arguments[6:]
+            operands = (*arguments[:6], c_, c_stride_, c_, c_stride_, accumulate_)
+            _emit_block(builder, rows, columns, DOTS[0], unsigned_rows, operands)
             return target.get_dummy_value()
 
         return signature, emit
@@ -61,30 +85,88 @@ def dot_block(rows: int, columns: int, unsigned_rows: bool) -> Any:
     return block
 
 
-def _emit_block(builder: Any, rows: int, columns: int, unsigned_rows: bool, arguments: Any) -> None:
-    a, row_stride, segment_stride, segments, b, quads, c, c_stride, accumulate = arguments
-    dot = builder.module.declare_intrinsic(_DOT, (), ir.FunctionType(_VECTOR, (_VECTOR,) * 3))
+def _product_block(context, dot, rows, columns, a, row_stride, flip, b, words, start, start_stride, c, c_stride):
+    """The register block of a matrix product; unsigned rows and signed columns where the instruction is mixed.
+
+    dot : constant, an index of DOTS
+    rows, columns : constants, the shape of the block
+    a, row_stride : address of the first row, bytes between rows
+    flip : bits to flip in each word of A, where a word is 4 bytes: 0x80808080 makes unsigned bytes of signed ones
+    b : [word][columns * lanes] words, aligned to their vectors
+    start, start_stride : address of int32 rows of columns * lanes that are added to, bytes between them; 0 adds none
+    c, c_stride : address of such rows for the result
+    """
+    signature = types.void(dot, rows, columns, *[types.intp] * 9)
+    shape, kind = (rows.literal_value, columns.literal_value), DOTS[dot.literal_value]
+
+    def emit(target: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        a_, row_stride_, flip_, b_, words_, start_, *places = arguments[3:]
+        accumulate = builder.icmp_signed("!=", start_, _i64(0))
+        operands = (a_, row_stride_, _i64(0), _i64(1), b_, words_, start_, *places, accumulate)
+        _emit_block(builder, *shape, kind, True, operands, flip_ if kind.elements == 4 else None)
+        return target.get_dummy_value()
+
+    return signature, emit
+
+
+product_block: Any = intrinsic(prefer_literal=True)(_product_block)
+
+
+def _pointer(context, address):
+    """An address as the pointer that `numba.carray` takes."""
+
+    def emit(target: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(types.intp), emit
+
+
+pointer: Any = intrinsic(_pointer)
+
+
+def _emit_dot(builder: Any, dot: Dot, accumulator: Any, first: Any, second: Any) -> Any:
+    vector = accumulator.type
+    if dot.fused:
+        function = builder.module.declare_intrinsic(dot.llvm, (), ir.FunctionType(vector, (vector,) * 3))
+        return builder.call(function, (accumulator, first, second))
+    pairs = ir.VectorType(_I16, 2 * dot.lanes)
+    function = builder.module.declare_intrinsic(dot.llvm, (), ir.FunctionType(vector, (pairs,) * 2))
+    products = builder.call(function, (builder.bitcast(first, pairs), builder.bitcast(second, pairs)))
+    return builder.add(accumulator, products)
+
+
+def _emit_block(
+    builder: Any, rows: int, columns: int, dot: Dot, unsigned_rows: bool, arguments: Any, flip: Any = None
+) -> None:
+    a, row_stride, segment_stride, segments, b, quads, start, start_stride, c, c_stride, accumulate = arguments
+    vector = ir.VectorType(_I32, dot.lanes)
+    undefined = ir.Constant(vector, ir.Undefined)
+    flips = None
+    if flip is not None:
+        one = builder.insert_element(undefined, builder.trunc(flip, _I32), ir.Constant(_I32, 0))
+        flips = builder.shuffle_vector(one, undefined, ir.Constant(vector, [0] * dot.lanes))
     places = [(r, j) for r in range(rows) for j in range(columns)]
-    width = 4 * LANES
+    width = 4 * dot.lanes
 
     def vector_at(address: Any, offset: int, align: int) -> Any:
-        loaded = builder.load(builder.inttoptr(builder.add(address, _i64(offset)), _VECTOR.as_pointer()))
+        loaded = builder.load(builder.inttoptr(builder.add(address, _i64(offset)), vector.as_pointer()))
         loaded.align = align
         return loaded
 
     c_rows = [builder.add(c, builder.mul(c_stride, _i64(r))) for r in range(rows)]
     with builder.if_else(accumulate) as (then, otherwise):
         with then:
-            held = [vector_at(c_rows[r], j * width, 4) for r, j in places]
+            start_rows = [builder.add(start, builder.mul(start_stride, _i64(r))) for r in range(rows)]
+            held = [vector_at(start_rows[r], j * width, 4) for r, j in places]
             held_block = builder.block
         with otherwise:
             fresh_block = builder.block
-    start = []
+    first_sums = []
     for value in held:
-        first = builder.phi(_VECTOR)
+        first = builder.phi(vector)
         first.add_incoming(value, held_block)
-        first.add_incoming(_ZERO, fresh_block)
-        start.append(first)
+        first.add_incoming(ir.Constant(vector, [0] * dot.lanes), fresh_block)
+        first_sums.append(first)
     before = builder.block
     outer, inner, next_segment, done = (builder.append_basic_block(n) for n in ("segment", "quad", "next", "done"))
     builder.branch(outer)
@@ -92,8 +174,8 @@ def _emit_block(builder: Any, rows: int, columns: int, unsigned_rows: bool, argu
     builder.position_at_end(outer)
     segment = builder.phi(_I64)
     segment.add_incoming(_i64(0), before)
-    sums_out = [builder.phi(_VECTOR) for _ in places]
-    for phi, value in zip(sums_out, start, strict=True):
+    sums_out = [builder.phi(vector) for _ in places]
+    for phi, value in zip(sums_out, first_sums, strict=True):
         phi.add_incoming(value, before)
     a_segment = builder.add(a, builder.mul(segment, segment_stride))
     a_rows = [builder.add(a_segment, builder.mul(row_stride, _i64(r))) for r in range(rows)]
@@ -103,21 +185,23 @@ def _emit_block(builder: Any, rows: int, columns: int, unsigned_rows: bool, argu
     builder.position_at_end(inner)
     quad = builder.phi(_I64)
     quad.add_incoming(_i64(0), outer)
-    sums = [builder.phi(_VECTOR) for _ in places]
+    sums = [builder.phi(vector) for _ in places]
     for phi, value in zip(sums, sums_out, strict=True):
         phi.add_incoming(value, outer)
     b_quad = builder.add(b_segment, builder.mul(quad, _i64(width * columns)))
-    operands = [vector_at(b_quad, j * width, 64) for j in range(columns)]
+    operands = [vector_at(b_quad, j * width, width) for j in range(columns)]
     offset = builder.mul(quad, _i64(4))
     added = []
     for r in range(rows):
         word = builder.load(builder.inttoptr(builder.add(a_rows[r], offset), _I32.as_pointer()))
         word.align = 1
-        lane = builder.insert_element(_UNDEFINED, word, ir.Constant(_I32, 0))
-        spread = builder.shuffle_vector(lane, _UNDEFINED, ir.Constant(_VECTOR, [0] * LANES))
+        lane = builder.insert_element(undefined, word, ir.Constant(_I32, 0))
+        spread = builder.shuffle_vector(lane, undefined, ir.Constant(vector, [0] * dot.lanes))
+        if flips is not None:
+            spread = builder.xor(spread, flips)
         for j in range(columns):
             pair = (spread, operands[j]) if unsigned_rows else (operands[j], spread)
-            added.append(builder.call(dot, (sums[r * columns + j], *pair)))
+            added.append(_emit_dot(builder, dot, sums[r * columns + j], *pair))
     quad_after = builder.add(quad, _i64(1))
     quad.add_incoming(quad_after, inner)
     for phi, value in zip(sums, added, strict=True):
@@ -133,5 +217,5 @@ def _emit_block(builder: Any, rows: int, columns: int, unsigned_rows: bool, argu
 
     builder.position_at_end(done)
     for (r, j), value in zip(places, added, strict=True):
-        place = builder.inttoptr(builder.add(c_rows[r], _i64(j * width)), _VECTOR.as_pointer())
+        place = builder.inttoptr(builder.add(c_rows[r], _i64(j * width)), vector.as_pointer())
         builder.store(value, place).align = 4

@@ -104,8 +104,7 @@ def requantize_lanes(rule: int) -> Any:
     return lanes
 
 
-@intrinsic
-def depthwise_lanes(context, x, offsets, taps, w, stride, acc):
+def _depthwise_lanes(context, x, offsets, taps, w, stride, acc):
     """acc[c] = sum over taps of x[offsets[t] + c] * w[t * stride + c] for 16 channels, as a Numba intrinsic.
 
     x : address of int8 inputs; offsets : address of `taps` int64, in bytes
@@ -138,12 +137,14 @@ def depthwise_lanes(context, x, offsets, taps, w, stride, acc):
     return signature, emit
 
 
+depthwise_lanes: Any = intrinsic(_depthwise_lanes)
+
+
 _LINE = 64
 _LINE_BYTES, _LINE_MASK = ir.VectorType(_I8, _LINE), ir.VectorType(ir.IntType(1), _LINE)
 
 
-@intrinsic
-def copy_flipped(context, source, target, count, flip):
+def _copy_flipped(context, source, target, count, flip):
     """target[i] = source[i] ^ flip for `count` bytes at two addresses; flip = 128 turns int8 into uint8 plus 128."""
     signature = types.void(*[types.intp] * 4)
 
@@ -184,3 +185,6 @@ def copy_flipped(context, source, target, count, flip):
         return target_context.get_dummy_value()
 
     return signature, emit
+
+
+copy_flipped: Any = intrinsic(_copy_flipped)

@@ -6,7 +6,7 @@ A layer states its shape rule, float forward, gradient and loop nest. From there
 - `MacLayer.integer` = requantize(product(codes - zero points) + bias): the same product as the float path, run in a
   type in which it is exact;
 - `MoveLayer.integer` moves codes as the float path moves reals, and rescales where grids differ;
-- `TableLayer.integer` reads a table with one entry a code, made from the float function.
+- `TableLayer.integer` reads a table with one entry a code (or 513 entries, for int16), made from the float function.
 
 Layout: activations NHWC, weights OHWI. The leading axis is the batch.
 """
@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from refq.errors import UnsupportedError
 from refq.graph import LoopNest, QParams
-from refq.numerics import Accumulator, Arithmetic, Requantizer, exact_type, magnitude, round_real
+from refq.numerics import Accumulator, Arithmetic, Requantizer, exact_type, magnitude
+from refq.numerics.lookup import code_table, interpolate, interpolation_table
 
 Shape = tuple[int, ...]
 Array = NDArray[Any]
@@ -42,7 +43,14 @@ class FixedGrid:
     high: float
 
     def qparams(self, bits: int, signed: bool) -> QParams:
-        """2**bits equal steps from `low` up to, not including, `high`."""
+        """2**bits equal steps from `low` up to, not including, `high`; above 8 signed bits around zero point 0.
+
+        Notes
+        -----
+        LiteRT's 16-bit kernels know zero point 0 only: [0, 1) takes half of the codes, in steps of 2**-15.
+        """
+        if signed and bits > 8:
+            return QParams(scale=max(-self.low, self.high) / (1 << (bits - 1)), bits=bits)
         scale = (self.high - self.low) / (1 << bits)
         lowest = -(1 << (bits - 1)) if signed else 0
         return QParams(scale=scale, zero_point=lowest - round(self.low / scale), bits=bits, signed=signed)
@@ -218,8 +226,19 @@ class MoveLayer(Layer):
         return LoopNest(kind="move", inputs=(prod(shapes[0]),), outputs=prod(self.infer_shape(*shapes)))
 
 
+def is_symmetric_int16(grid: QParams) -> bool:
+    """Whether codes are int16 with zero point 0, the only 16-bit grids LiteRT has kernels for."""
+    return grid.bits == 16 and grid.signed and grid.axis is None and grid.is_symmetric
+
+
 class TableLayer(Layer):
-    """A function of one element: y = function(x)."""
+    """A function of one element: y = function(x).
+
+    is_interpolated : int16 codes with zero point 0 read 513 entries with linear interpolation, where LiteRT has such a
+        kernel; other codes have an entry each
+    """
+
+    is_interpolated: ClassVar[bool] = False
 
     def function(self, x: Array) -> Array:
         """The real function, elementwise, in the type of x."""
@@ -238,23 +257,21 @@ class TableLayer(Layer):
     def grad(self, dy: Array, x: Array) -> tuple[Array | None, ...]:
         return (dy * self.derivative(x),)
 
-    def table(self, grid: QParams, out: QParams) -> NDArray[np.int64]:
-        """One output code for every input code, lowest first, not clamped to the node's limits.
+    def entries(self, x: Array, out: QParams) -> Array:
+        """What table entries stand for at reals x: the function, but where it has no value."""
+        return self.function(x)
 
-        Notes
-        -----
-        As LiteRT builds its int8 tables: everything in float32, the result times 1/scale, half away from zero.
-        """
-        codes = np.arange(grid.qmin, grid.qmax + 1)
-        reals = (codes - grid.zero_point).astype(np.float32) * grid.scale
-        with np.errstate(over="ignore"):
-            steps = self.function(reals.astype(np.float32)) * (np.float32(1) / out.scale)
-        return np.clip(round_real(steps, "half_away") + out.zero_point, out.qmin, out.qmax).astype(np.int64)
+    def table(self, grid: QParams, out: QParams) -> NDArray[np.int64]:
+        """One output code for every input code, lowest first, not clamped to the node's limits."""
+        return code_table(lambda x: self.entries(x, out), grid, out)
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: QParams, arithmetic: Arithmetic) -> Array:
         grid = grids[0]
         if grid.bits > 16:
             raise UnsupportedError(f"{self.op}: a table of 2**{grid.bits} entries is too large; 16 bits at most")
+        if self.is_interpolated and is_symmetric_int16(grid) and is_symmetric_int16(out):
+            table = interpolation_table(lambda x: self.entries(x, out), grid.scale, 0, out.scale)
+            return interpolate(table, codes[0])
         return self.table(grid, out)[codes[0].astype(np.int64) - grid.qmin]
 
     def nest(self, *shapes: Any) -> LoopNest:

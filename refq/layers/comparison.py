@@ -1,7 +1,7 @@
 """Comparison: what the layers share that compare two operands."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,12 +17,13 @@ class Comparison(Binary):
 
     Notes
     -----
-    Integer path (LiteRT EQUAL, LESS ...): codes of 8 bits are brought to steps of 2**-8: x_q - z, shifted left by 8,
-    requantized by the scale alone; operands nearer than that compare as equal. Wider codes are compared as they are,
-    whatever their grids, as LiteRT compares int16.
+    Integer path (LiteRT EQUAL, LESS ...): codes are brought to steps of 2**-8: x_q - z, shifted left by 8, requantized
+    by the scale alone; operands nearer than that compare as equal. Codes wider than `rescaled_bits` are compared as
+    they are, whatever their grids.
     """
 
     output_grid = "none"
+    rescaled_bits: ClassVar[int] = 8
 
     def compare(self, a: Array, b: Array) -> Array:
         """Elementwise, on reals or integers."""
@@ -35,7 +36,7 @@ class Comparison(Binary):
         return tuple(np.zeros_like(x) if x.dtype.kind == "f" else None for x in (a, b))
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
-        if grids[0] is None or grids[0].bits > 8:
+        if grids[0] is None or grids[0].bits > self.rescaled_bits:
             return self.compare(codes[0], codes[1])
         requantizer = arithmetic.requantizer(self.op, grids[0].bits)
         a, b = (

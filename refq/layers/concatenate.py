@@ -10,7 +10,7 @@ from refq.errors import ShapeError
 from refq.graph import LoopNest
 from refq.layers.base import Array, Layer, Shape, rescale
 from refq.layers.registry import layer
-from refq.numerics import Arithmetic
+from refq.numerics import Arithmetic, round_real
 
 
 @layer("Concatenate")
@@ -47,6 +47,27 @@ class Concatenate(Layer):
         return np.concatenate(
             [rescale(x, grid, out, requantizer) for x, grid in zip(codes, grids, strict=True)], axis=self.axis
         )
+
+    def integer_unsigned(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
+        """`integer`, by a table an input where its grid is another one.
+
+            table[q] = round_half_away(q * s + b) + z_y,   s = s_x * (1 / s_y),   b = -z_x * s,   all in float32
+
+        Notes
+        -----
+        LiteRT CONCATENATION on uint8. On int8 it takes equal grids only, where nothing is rescaled.
+        """
+        parts = []
+        for x, grid in zip(codes, grids, strict=True):
+            if grid != out:
+                every = np.arange(grid.qmin, grid.qmax + 1).astype(np.float32)
+                scale = grid.scale * (np.float32(1) / out.scale)
+                steps = round_real(every * scale - grid.zero_point.astype(np.float32) * scale, "half_away")
+                x = (np.clip(steps + out.zero_point, out.qmin, out.qmax).astype(np.int64))[
+                    x.astype(np.int64) - grid.qmin
+                ]
+            parts.append(x.astype(np.int64))
+        return np.concatenate(parts, axis=self.axis)
 
     def nest(self, *xs: Shape) -> LoopNest:
         return LoopNest(kind="move", inputs=tuple(map(prod, xs)), outputs=prod(self.infer_shape(*xs)))

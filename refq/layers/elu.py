@@ -4,6 +4,7 @@ import numpy as np
 
 from refq.layers.base import Array, TableLayer
 from refq.layers.registry import layer
+from refq.numerics.elementary import exp, expm1
 
 
 @layer("Elu")
@@ -13,7 +14,7 @@ class Elu(TableLayer):
     alpha: float = 1.0
 
     def function(self, x: Array) -> Array:
-        return np.where(x > 0, x, x.dtype.type(self.alpha) * np.expm1(np.minimum(x, 0)))
+        return np.where(x > 0, x, x.dtype.type(self.alpha) * expm1(np.minimum(x, 0)))
 
     def derivative(self, x: Array) -> Array:
-        return np.where(x > 0, x.dtype.type(1), x.dtype.type(self.alpha) * np.exp(np.minimum(x, 0)))
+        return np.where(x > 0, x.dtype.type(1), x.dtype.type(self.alpha) * exp(np.minimum(x, 0)))

@@ -1,17 +1,18 @@
 """Exp: the exponential function."""
 
-import numpy as np
-
 from refq.layers.base import Array, TableLayer
 from refq.layers.registry import layer
+from refq.numerics.elementary import exp
 
 
 @layer("Exp")
 class Exp(TableLayer):
     """y = exp(x)"""
 
+    is_interpolated = True
+
     def function(self, x: Array) -> Array:
-        return np.exp(x)
+        return exp(x)
 
     def derivative(self, x: Array) -> Array:
-        return np.exp(x)
+        return exp(x)

@@ -36,7 +36,7 @@ class ReduceProd(Reduction):
         return y.reshape(self.infer_shape(x))
 
     def forward(self, x: Array) -> Array:
-        return x.prod(axis=self.reduced(x.shape), keepdims=self.keepdims)
+        return x.prod(axis=self.reduced(x.shape), keepdims=self.keepdims, dtype=x.dtype)
 
     def grad(self, dy: Array, x: Array) -> tuple[Array | None, ...]:
         rows = self._rows(x)

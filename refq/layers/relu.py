@@ -40,14 +40,16 @@ class Relu(TableLayer):
         return slope if self.max_value is None else np.where(x >= self.max_value, 0.0, slope)
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
-        if self.threshold != 0 or self.negative_slope < 0:
+        if self.threshold != 0:
             return super().integer(codes, grids, out, arithmetic)
         grid = grids[0]
         requantize = arithmetic.requantizer(self.op, grid.bits)
         steps = codes[0].astype(np.int64) - grid.zero_point
         y = requantize.rescale(np.maximum(steps, 0), grid.scale, over=out.scale)
         if self.negative_slope:
-            leaked = requantize.rescale(np.minimum(steps, 0), grid.scale, self.negative_slope, over=out.scale)
+            slope = self.negative_slope  # multipliers are positive: a negative slope turns the codes instead
+            below = np.minimum(steps, 0) if slope > 0 else np.maximum(-steps, 0)
+            leaked = requantize.rescale(below, grid.scale, abs(slope), over=out.scale)
             y = np.where(steps >= 0, y, leaked)
         if self.max_value is not None:
             limit = int(np.float64(self.max_value) / np.float64(out.scale) + 0.5)

@@ -10,6 +10,7 @@ from refq.graph import LoopNest
 from refq.layers.base import Array, MoveLayer, Shape
 from refq.layers.registry import layer
 from refq.layers.windows import Pair
+from refq.numerics import round_real
 
 
 class Resize(MoveLayer):
@@ -40,8 +41,8 @@ class Resize(MoveLayer):
 class ResizeNearest(Resize):
     """y[n, oy, ox, c] = x[n, source(oy), source(ox), c]
 
-    source(o) = floor(o * step), or floor((o + 1/2) * step) with half-pixel centers, or round(o * step) with aligned
-    corners; step = input size / output size, (input - 1) / (output - 1) with aligned corners; limited to the input.
+    source(o) = floor(o * step), or floor((o + 1/2) * step) with half-pixel centers; aligned corners round half away
+    instead. step = input size / output size, (input - 1) / (output - 1) with aligned corners; limited to the input.
     """
 
     size: Pair | None = None
@@ -50,11 +51,10 @@ class ResizeNearest(Resize):
     align_corners: bool = False
 
     def _sources(self, before: int, after: int) -> Array:
-        step, places = self.step(before, after), np.arange(after)
-        if self.align_corners:
-            found = np.floor(places * step + 0.5)
-        else:
-            found = np.floor((places + 0.5 * self.half_pixel_centers) * step)
+        """Source places, in float32 as LiteRT computes them: a place next to an integer falls on the same side."""
+        centers = np.arange(after, dtype=np.float32) + np.float32(0.5 * self.half_pixel_centers)
+        places = centers * np.float32(self.step(before, after))
+        found = round_real(places, "half_away") if self.align_corners else np.floor(places)
         return np.minimum(found.astype(np.int64), before - 1)
 
     def _index(self, x: Shape) -> tuple[Array, Array]:

@@ -15,14 +15,17 @@ from refq.numerics import Arithmetic
 class Sum(Reduction):
     """y = sum of x over `axes`
 
-    Integer path (LiteRT SUM): sum(x_q) - count * z_x, requantized by s_x / s_y.
+    Notes
+    -----
+    Integer path (LiteRT SUM): sum(x_q) - count * z_x, requantized by s_x / s_y. The reference kernel of LiteRT 2.3.0
+    reads and clamps int8 and int16 as if they were uint8; this is the rule without that slip, as uint8 has it.
     """
 
     axes: tuple[int, ...]
     keepdims: bool = False
 
     def forward(self, x: Array) -> Array:
-        return x.sum(axis=self.reduced(x.shape), keepdims=self.keepdims)
+        return x.sum(axis=self.reduced(x.shape), keepdims=self.keepdims, dtype=x.dtype)
 
     def grad(self, dy: Array, x: Array) -> tuple[Array | None, ...]:
         return (np.broadcast_to(self.expand(dy, x.shape), x.shape),)

@@ -47,7 +47,7 @@ holds the readable implementation.
 
 6. Profile litert: LiteRT 2.3 reference kernels. int32 accumulators, int64 above 8 bits; inputs half away
     R is double but: Dense single_away; Conv2D, DepthwiseConv2D, Conv2DTranspose, BatchMatMul at 16 bits int64.
-    M is float64_factor but: Multiply, Relu, Prelu, Svdf float32_factor; BatchMatMul float32_product.
+    M is float64_factor but: Multiply, Relu, Prelu, Abs, Clamp, Svdf float32_factor; BatchMatMul float32_product.
     Conv2D, DepthwiseConv2D, Conv2DTranspose, Dense
                       acc = sum (x_q - z_x)(w_q - z_w) + b_q, padding adds 0; y = R[s_x s_w[channel] / s_y](acc)
     BatchMatMul       the same without bias, two activations
@@ -64,12 +64,23 @@ holds the readable implementation.
     Reshape, Transpose, Slice, Pad, Tile, Reverse, ResizeNearest, Concatenate, Embedding, Identity, Requantize
                       codes move; where grids differ y = R[s_x / s_y](x_q - z_x). Padding holds z_x
     ResizeBilinear    places and weights with 10 fraction bits; sum of 4 products / 2**20, half away
-    Sigmoid, Tanh, Exp, Gelu, HardSwish, Elu, Selu, Softplus, Softsign, Swish, Mish, HardSigmoid
+    Sigmoid, Tanh, Exp, Log, Gelu, Elu, Selu, Softplus, Softsign, Swish, Mish, HardSigmoid, Square, Sin, Cos
                       a table with one entry a code: half_away(f32(f(f32(s_x (q - z_x))) * f32(1 / s_y))) + z_y,
-                      clamped; made before the run
-    Softmax (8 bits)  (m, s) of min(s_x 2**26, 2**31 - 1); d = x_q - max; d < -floor(31 * 2**26 / 2**s): lowest code;
-                      e = exp_neg(SRDHM(d << s, m)) in Q0.31 from Q5.26; sum of RDbP(e, 12); h = its leading zeros;
-                      r = one_over((sum << h) - 2**31); y = RDbP(SRDHM(r, e), 35 - h) - 128
+                      clamped; made before the run. Log of 0 and below is the lowest code
+      int16, z = 0    Exp, Log, Gelu, Rsqrt: 513 entries, linear between them (`lookup`); Sigmoid, Tanh to s_y = 2**-15:
+                      sigmoid16, tanh16 of section 12 on (q m + 2**(k - 1)) >> k, m 2**-k ~ 12288 s_x
+    HardSwish (8)     `hard_swish`: two multipliers of 16 bits; wider codes have a table as above
+    Sqrt              a table: floor(sqrt(f32(s_x (x_q - z_x))) / s_y) + z_y
+    Rsqrt (8 bits)    1 / sqrt(d) = m 2**(-31 - n); r = double(1, m, 20 - n); R[2**-20 / (f32(sqrt s_x) s_y)](r);
+                      the highest code at 0
+    Abs, Clamp        R[s_x / s_y](|x_q - z_x|);  R[s_x / s_y](x_q - z_x) between half_away(f32(limit) / s_y)
+    Negative          R[s_x / s_y](z_x - x_q); from .tflite files -x_q whatever the grids, as LiteRT has it
+    L2Normalization   1 / sqrt(sum d**2) = m 2**(-31 - n); double(d, m, 7 - n), unsigned double(d << 7, m, -n)
+    LogSoftmax        `softmax8.integer_log_softmax`: d as in Softmax, l = log of the sum in Q5.26; RDbP(d - l, 22)
+    Softmax (8 bits)  (m, s) of min(beta s_x 2**26, 2**31 - 1); d = x_q - max;
+                      d < -floor(31 * 2**26 / 2**s): lowest code; e = exp_neg(SRDHM(d << s, m)) in Q0.31 from Q5.26;
+                      sum of RDbP(e, 12); h = its leading zeros; r = one_over((sum << h) - 2**31);
+                      y = RDbP(SRDHM(r, e), 35 - h) - 128
     Softmax (16 bits) `softmax16`: exp on [-10, 0] and 1 / (1 + x) on [0, 1] from tables of 513 entries, linear between
     LSTM (8 bits)     `layers.lstm_integer`: gates Q3.12 in int16: both sums of products requantized, added and clamped;
                       sigmoid, tanh = logistic, tanh of section 12 at 16 bits; products with the cell state

@@ -23,12 +23,20 @@ from refq.numerics.requantize import (
 )
 from refq.numerics.residual import add_branches, subtract_branches
 
+
+def _concatenate(layer: Any, codes: Any, grids: Any, out: Any, arithmetic: Arithmetic) -> Any:
+    rule = layer.integer if out.signed or out.bits > 8 else layer.integer_unsigned
+    return rule(codes, grids, out, arithmetic)
+
+
 LITERT = Arithmetic(
     name="litert",
     requantize={
         ANY: double,
         "Dense": single_away,
         "Multiply": replace(double, factor=float32_factor),
+        "Abs": replace(double, factor=float32_factor),
+        "Clamp": replace(double, factor=float32_factor),
         "Relu": replace(double, factor=float32_factor),
         "Prelu": replace(double, factor=float32_factor),
         "BatchMatMul": replace(double, factor=float32_product),
@@ -43,6 +51,7 @@ LITERT = Arithmetic(
         "ReduceProd": int64,
         ("SquaredDifference", 16): int64,
     },
+    rules={"Concatenate": _concatenate},
     input_rounding="half_away",
 )
 """LiteRT 2.3 reference kernels (resolver BUILTIN_REF). A normalization of its own is no operator there; of 16-bit
@@ -55,12 +64,19 @@ def _by_tables(layer: Any, codes: Any, grids: Any, out: Any, arithmetic: Arithme
 
 CMSIS_NN = Arithmetic(
     name="cmsis-nn",
-    requantize={**LITERT.requantize, "Dense": double, ("Dense", 16): int64, ("LSTM", 16): int64},
+    requantize={
+        **LITERT.requantize,
+        "Dense": double,
+        ("Dense", 16): int64,
+        "Multiply": double,
+        ("Multiply", 16): double,
+        ("LSTM", 16): int64,
+    },
     rules={"LSTM": _by_tables},
     input_rounding="half_away",
 )
-"""CMSIS-NN below TensorFlow Lite Micro, which forms the multipliers as LiteRT does: `arm_nn_requantize` (double), and
-`arm_nn_requantize_s64` (int64) for sums of 16-bit activations."""
+"""CMSIS-NN below TensorFlow Lite Micro, which forms the multipliers as LiteRT does, those of MUL in float64 (its
+`mul_common.cc`): `arm_nn_requantize` (double), and `arm_nn_requantize_s64` (int64) for sums of 16-bit activations."""
 
 DYADIC = Arithmetic(
     name="dyadic",
@@ -101,7 +117,7 @@ _DELEGATED = ("Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "Dense", "BatchMat
 XNNPACK = Arithmetic(
     name="xnnpack",
     requantize={**LITERT.requantize, **dict.fromkeys(_DELEGATED, replace(float32_half_even, factor=float32_factor))},
-    rules=xnnpack.RULES,
+    rules={**xnnpack.RULES},
     accumulator=Accumulator(bits=32, overflow="wrap"),
     input_rounding="half_even",
 )

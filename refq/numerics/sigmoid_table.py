@@ -13,6 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refq.numerics.fixed_point import wrap_int32
+from refq.numerics.rounding import round_real
+
+Q15_SCALE = np.float32(2.0**-15)
+"""Scale of the outputs."""
+
 _ONE_ABOVE = [
     4, 8, 12, 14, 15, 16, 17, 19, 20, 21, 22, 25, 27, 28, 29, 30, 31, 33, 34, 35, 37, 39, 40, 41, 43, 44, 45, 46, 49,
     50, 54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135, 255,
@@ -83,6 +89,36 @@ def sigmoid16(v: Any, shift: int = 0) -> NDArray[np.int64]:
 def tanh16(v: Any, shift: int = 0) -> NDArray[np.int64]:
     """tanh(v * 2**shift / 4096) in Q0.15; parameters and notes as in `sigmoid16`."""
     return tanh_of_steps(_steps(v, shift))
+
+
+def steps_of_codes(codes: Any, scale: Any, exact_shifts: tuple[int, ...]) -> NDArray[np.int64]:
+    """int16 codes of any scale in steps of 1 / 12288: (q * m + 2**(k - 1)) >> k.
+
+        scale 2**(n - 12), n in `exact_shifts`:  m = 3 << n, k = 0
+        else  m * 2**-k ~ 12288 * scale, m in (2**14, 2**15), rounded down
+
+    Parameters
+    ----------
+    codes : integer array of int16 values
+    scale : float32 > 0
+    exact_shifts : (0,) for LOGISTIC, (0, 1) for TANH
+
+    Notes
+    -----
+    LiteRT `SigmoidPrepare`, `TanhPrepare`. A scale counts as a power of two if its logarithm, in float32, is within
+    0.001 of an integer.
+    """
+    log2 = np.log(np.float32(scale)) * (np.float32(1) / np.log(np.float32(2)))
+    nearest = int(round_real(log2, "half_away"))
+    if abs(log2 - nearest) < np.float32(1e-3) and 12 + nearest in exact_shifts:
+        m, k = 3 << (12 + nearest), 0
+    else:
+        real, k = float(scale) * 4096.0 * 3.0, 0
+        while real <= 32767.0 / 2.0 and k <= 30:
+            real, k = 2 * real, k + 1
+        m = int(real)
+    product = wrap_int32(np.asarray(codes, np.int64) * m)
+    return wrap_int32(product + ((1 << k) >> 1)) >> k
 
 
 def _steps(v: Any, shift: int) -> NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -10,46 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refq.numerics.fixed_point import leading_zeros
+from refq.numerics.lookup import interpolate, interpolation_table
 from refq.numerics.requantize import double
-from refq.numerics.rounding import round_real
 
-_SEGMENTS = 512
-
-
-def interpolation_table(function: Callable[[Any], Any], low: float, high: float) -> NDArray[np.int64]:
-    """513 samples of a function on [low, high] in Q0.15, for interpolation over 512 segments.
-
-    A sample is lowered by half the error that interpolation would make in the middle of its segment.
-
-    Notes
-    -----
-    TFLite `LUTPopulateInt16`, output range [-1, 1].
-    """
-    step = (high - low) / _SEGMENTS
-    x = low + np.arange(_SEGMENTS + 1) * step
-    exact = function(x) * 32768
-    here = round_real(exact, "half_away")
-    middle = round_real(function(x[:-1] + step / 2) * 32768, "half_away")
-    interpolated = round_real((exact[1:] + here[:-1]) / 2, "half_away")
-    here[:-1] -= round_real((interpolated - middle) / 2, "half_away")
-    return np.clip(here, -32768, 32767).astype(np.int64)
+_RANGE = 65535  # between the lowest and the highest int16
 
 
 @cache
 def _exp_table() -> NDArray[np.int64]:
-    return interpolation_table(np.exp, -10.0, 0.0)
+    return interpolation_table(np.exp, np.float64(10 / _RANGE), 32767, np.float64(2 / _RANGE))
 
 
 @cache
 def _reciprocal_table() -> NDArray[np.int64]:
-    return interpolation_table(lambda x: 1 / (1 + x), 0.0, 1.0)
-
-
-def interpolate(table: NDArray[np.int64], v: Any) -> NDArray[np.int64]:
-    """The table at int16 codes: base + (slope * rest + 64) >> 7, 128 codes a segment."""
-    v = np.asarray(v, np.int64)
-    index, rest = 256 + (v >> 7), v & 127
-    return table[index] + (((table[index + 1] - table[index]) * rest + 64) >> 7)
+    return interpolation_table(lambda x: 1 / (1 + x), np.float64(1 / _RANGE), -32768, np.float64(2 / _RANGE))
 
 
 def softmax16(codes: Any, factor: Any) -> NDArray[np.int64]:

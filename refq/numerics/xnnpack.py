@@ -98,7 +98,8 @@ def elu(layer: Any, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithm
     grid = grids[0]
     if not _is_narrow(grids):
         return layer.integer(codes, grids, out, arithmetic)
-    reals = _steps(np.arange(grid.qmin, grid.qmax + 1), grid).astype(_F32) * grid.scale
+    every: NDArray[np.int64] = np.arange(grid.qmin, grid.qmax + 1, dtype=np.int64)
+    reals = _steps(every, grid).astype(_F32) * grid.scale
     with np.errstate(over="ignore"):
         table = np.rint(layer.function(reals) * (_F32(1) / out.scale) + _F32(out.zero_point))
     return np.clip(table, out.qmin, out.qmax).astype(np.int64)[codes[0].astype(np.int64) - grid.qmin]

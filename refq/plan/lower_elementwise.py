@@ -17,7 +17,8 @@ _BLOCK = 1024
 @lowers("Add", "Subtract")
 def _add(site: Site) -> Bind | None:
     """Both operands through a table of what `align` makes of each code; subtraction negates the second table."""
-    if not site.is_int8(0, 1) or site.layer.shift_only or site.shapes[0] != site.shapes[1]:
+    a_grid = site.grids[0]
+    if not site.is_int8(0, 1) or a_grid is None or site.layer.shift_only or site.shapes[0] != site.shapes[1]:
         return None
     from refq.kernels.elementwise import add_aligned
 
@@ -27,7 +28,7 @@ def _add(site: Site) -> Bind | None:
     tables = [aligned((256,), np.int32) for _ in range(2)]
     tables[0][...], tables[1][...] = site.layer.join(a, 0), site.layer.join(0, b)
     bound = int(np.abs(tables[0]).max()) + int(np.abs(tables[1]).max())
-    found = fixed_point(site.arithmetic.requantizer(site.node.op, grids[0].bits), real, bound)
+    found = fixed_point(site.arithmetic.requantizer(site.node.op, a_grid.bits), real, bound)
     if found is None or site.constants:
         return None
     rule, m, s = found
@@ -46,11 +47,12 @@ def _add(site: Site) -> Bind | None:
 
 def lower_table(site: Site) -> Bind | None:
     """A function of one code: what `Layer.integer` makes of each of the 256."""
-    if not site.is_int8(0) or len(site.grids) != 1:
+    grid = site.grids[0]
+    if not site.is_int8(0) or len(site.grids) != 1 or grid is None:
         return None
     from refq.kernels.elementwise import look_up
 
-    grid, table = site.grids[0], aligned((256,), np.int8)
+    table = aligned((256,), np.int8)
     codes = np.arange(grid.qmin, grid.qmax + 1).astype(np.int8)
     bits = grid.bits
     compute = site.arithmetic.rule(site.node.op, bits) or type(site.layer).integer
@@ -85,15 +87,15 @@ def _pool(site: Site) -> Bind | None:
 
 @lowers("Softmax")
 def _softmax(site: Site) -> Bind | None:
-    rank, scale = len(site.shapes[0]), float(site.grids[0].scale)
+    rank, grid = len(site.shapes[0]), site.grids[0]
     is_last = site.layer.axis % rank == rank - 1
-    if not site.is_int8(0) or site.out.bits != 8 or not is_last:
+    if not site.is_int8(0) or grid is None or grid.bits != 8 or site.out.bits != 8 or not is_last:
         return None
     if float(site.out.scale) != 2.0**-8 or int(site.out.zero_point) != -128:
         return None
     from refq.kernels.softmax import softmax_rows
 
-    multiplier, left_shift, diff_min = softmax_parameters(scale)
+    multiplier, left_shift, diff_min = softmax_parameters(float(grid.scale))
     low, high = site.limits
 
     def bind(inputs: list[Array], y: Array) -> Call:

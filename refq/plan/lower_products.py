@@ -22,10 +22,13 @@ def has_block() -> bool:
 
 def _prepared(site: Site, axis: int) -> tuple[int, Array, Array, Array] | None:
     """(rule, bias, multiplier, shift) of a multiply-accumulate layer; the bias without the inputs' zero point yet."""
-    if not site.is_int8(0) or 1 not in site.constants or (site.grids[1].bits > 8 or site.grids[1].zero_point.any()):
+    x_grid, w_grid, b_grid = (*site.grids, None)[:3]
+    if not site.is_int8(0) or 1 not in site.constants or x_grid is None or w_grid is None:
         return None
-    w, b, x_grid, w_grid = site.constants[1], site.constants.get(2), site.grids[0], site.grids[1]
-    if len(site.grids) > 2 and site.grids[2] is not None and (b is None or site.grids[2].bits > 32):
+    if w_grid.bits > 8 or not w_grid.signed or w_grid.zero_point.any():
+        return None
+    w, b = site.constants[1], site.constants.get(2)
+    if b_grid is not None and (b is None or b_grid.bits > 32):
         return None
     accumulator = site.arithmetic.accumulator_for(x_grid.bits)
     low, high = accumulator_range(w, x_grid, b, 0, axis)
@@ -65,7 +68,7 @@ def _bind(site: Site, prepared: Any, w: Array, image: tuple[int, int, int], wind
     rule, bias, m, s = prepared
     stride_y, step, top, left, padded_height, padded_width = window
     packed, quads, panel = _packed(w)
-    offset = 128 + int(site.grids[0].zero_point)
+    offset = 128 + site.x_zero
     constants = np.zeros((3, packed.shape[0] * panel), np.int32)
     constants[0, : len(bias)] = bias - offset * w.astype(np.int64).sum(axis=(1, 2))
     constants[1, : len(bias)], constants[2, : len(bias)] = m, s
@@ -127,7 +130,7 @@ def _depthwise(site: Site) -> Bind | None:
     rule, bias, m, s = prepared
     shape = site.layer.window(site.shapes[0], w.shape)
     (top, bottom), (left, right) = shape.pads
-    zero = int(site.grids[0].zero_point)
+    zero = site.x_zero
     row = (width + left + right) * channels
     whole = -(-channels // 16) * 16
     taps = aligned((w[0, ..., 0].size, whole), np.int8)

@@ -41,6 +41,12 @@ class Site:
     limits: tuple[int, int]
     arithmetic: Arithmetic
 
+    @property
+    def x_zero(self) -> int:
+        """Zero point of the first input."""
+        grid = self.grids[0]
+        return 0 if grid is None else int(grid.zero_point)
+
     def is_int8(self, *positions: int) -> bool:
         """Whether these inputs and the output hold signed 8-bit codes, one scale a tensor."""
         grids = [self.out, *(self.grids[i] for i in positions)]

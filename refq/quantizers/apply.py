@@ -14,7 +14,7 @@ from refq.numerics.rounding import RoundingMode, round_real
 def quantize_array(x: NDArray[Any], grid: QParams, rounding: RoundingMode = "half_even") -> NDArray[Any]:
     """Reals to codes.
 
-        code = clip(round(x / scale) + zero_point, qmin, qmax)
+        code = clip(round(x / scale) + zero_point, qmin, qmax);  -1 or +1 by the sign of x, +1 for 0, on a binary grid
 
     Parameters
     ----------
@@ -32,6 +32,8 @@ def quantize_array(x: NDArray[Any], grid: QParams, rounding: RoundingMode = "hal
     the cast (ONNX QuantizeLinear). The quotient is float32, or float64 for a float64 `x`, and always float64 for codes
     beyond 16 bits, which float32 cannot hold.
     """
+    if grid.is_binary:
+        return np.where(x < 0, -1, 1).astype(grid.dtype)
     wide = np.float64 if x.dtype == np.float64 or grid.bits > 16 else np.float32
     scale = grid.along(grid.scale, x.ndim).astype(wide)
     zero = grid.along(grid.zero_point, x.ndim).astype(wide)

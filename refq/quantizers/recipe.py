@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from refq.errors import LoadError, RangeError
+from refq.quantizers.binary import Binary
 from refq.quantizers.granularity import PerChannel, PerTensor
 from refq.quantizers.scheme import Scheme
+from refq.quantizers.ternary import Ternary
 from refq.quantizers.uniform import Uniform
 
 _WEIGHTS = Scheme(grid=Uniform(bits=8, symmetric=True, narrow=True), granularity=PerChannel(0))
@@ -24,8 +26,9 @@ class Recipe:
     Parameters
     ----------
     name : str
-    weights : Scheme        a per-channel granularity takes each layer's own output-channel axis
-    activations : Scheme    always per tensor
+    weights : Scheme        a per-channel granularity takes each layer's own output-channel axis; Binary and Ternary are
+        for weights of multiply-accumulate layers, other weights take 8 bits beside them
+    activations : Scheme    always per tensor and Uniform
     bias_bits : int         at scale input * weight, zero point 0; beside activations of more than 8 bits it is 64
     intermediate_bits : mapping from op to bits of the activations only it reads; they have symmetric grids. Sums,
         moves and products with a constant on the way there are as wide. Ops left out read activations as `activations`
@@ -39,9 +42,21 @@ class Recipe:
     intermediate_bits: Mapping[str, int] = field(default_factory=dict[str, int], hash=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.activations.grid, Uniform):
+            raise RangeError(f"activations on {self.activations.grid} have no integer path; use Uniform")
         for op, bits in self.intermediate_bits.items():
             if not 2 <= bits <= 32:
                 raise RangeError(f"intermediate_bits of {op}={bits} is outside 2..32")
+
+    @property
+    def activation_grid(self) -> Uniform:
+        """The grid of the activations."""
+        return cast(Uniform, self.activations.grid)
+
+    @property
+    def other_weights(self) -> Scheme:
+        """The scheme of weights outside multiply-accumulate layers."""
+        return self.weights if isinstance(self.weights.grid, Uniform) else _WEIGHTS
 
 
 RECIPES: Mapping[str, Recipe] = {
@@ -50,6 +65,9 @@ RECIPES: Mapping[str, Recipe] = {
         name="w4a8",
         weights=Scheme(grid=Uniform(bits=4, symmetric=True, narrow=True), granularity=PerChannel(0)),
     ),
+    # Rastegari et al. 2016: weights of one bit; Li et al. 2016: of three levels. In every layer, one scale a filter.
+    "w1a8": Recipe(name="w1a8", weights=Scheme(grid=Binary(), granularity=PerChannel(0))),
+    "w2a8": Recipe(name="w2a8", weights=Scheme(grid=Ternary(), granularity=PerChannel(0))),
     # Kim et al. 2021: 8 bits for what matrix products read, wide integers for what functions read. 22 bits into a
     # normalization as published: residual sums have outliers. 16 bits, instead of the accumulator's 32, into softmax
     # and GELU: a step over [-16, 16) is then 5e-4, below the errors of their polynomials.
@@ -127,12 +145,13 @@ def _scheme(path: Path, section: str, given: Any, default: Scheme) -> Scheme:
     choices = {"per_tensor": PerTensor(), "per_channel": PerChannel(0)}
     if granularity not in choices or (section == "activations" and granularity != "per_tensor"):
         raise LoadError(f"{path}: {section}.granularity={granularity!r} is not supported for {section}")
+    preset = default.grid if isinstance(default.grid, Uniform) else Uniform()
     try:
         grid = Uniform(
-            bits=table.get("bits", default.grid.bits),
-            symmetric=table.get("symmetric", default.grid.symmetric),
-            narrow=table.get("narrow", default.grid.narrow),
-            power_of_two_scale=table.get("power_of_two_scale", default.grid.power_of_two_scale),
+            bits=table.get("bits", preset.bits),
+            symmetric=table.get("symmetric", preset.symmetric),
+            narrow=table.get("narrow", preset.narrow),
+            power_of_two_scale=table.get("power_of_two_scale", preset.power_of_two_scale),
         )
     except RangeError as error:
         raise LoadError(f"{path}: {section}: {error}") from error

@@ -46,8 +46,8 @@ class Uniform:
             raise RangeError(f"bits={self.bits} is outside 1..32")
         if self.symmetric and not self.signed:
             raise RangeError("a symmetric grid needs signed codes; use symmetric=False for unsigned ones")
-        if self.symmetric and self.bits == 1:
-            raise RangeError("a symmetric grid of 1 bit has no positive code; use a binary quantizer")
+        if self.signed and self.bits == 1:
+            raise RangeError("one signed bit has no zero: use Binary, or signed=False for the codes 0 and 1")
 
     def qparams(self, low: Any, high: Any, axis: int | None = None) -> QParams:
         """Grid over [low, high] (widened to take in 0).

@@ -19,9 +19,9 @@ from refq.layers.max_pool2d import MaxPool2D
 from refq.layers.maximum import Maximum
 from refq.layers.minimum import Minimum
 from refq.layers.pad import Pad
-from refq.layers.softmax import integer_softmax
 from refq.layers.svdf import Filters
 from refq.layers.transpose import Transpose
+from refq.numerics.softmax8 import integer_softmax
 from refq.numerics.softmax16 import softmax16
 from tests.conformance.cmsis_cases import CMSIS, Case, NotUnderstoodError
 

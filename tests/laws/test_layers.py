@@ -25,9 +25,12 @@ INTEGER_CASES = [case for case in DERIVED_CASES if layer_class(case.values[0]).h
 STEP_CASES = [case for case in INTEGER_CASES if layer_class(case.values[0]).output_grid != "none"]
 # Twins that are LiteRT's 8-bit kernel; the 16-bit kernels are other ones, held to LiteRT in tests/peers.
 COMPARISONS = {"Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual"}
-NARROW_TWINS = {"LSTM", "Softmax", "Svdf", "SquaredDifference", *COMPARISONS}
-# Kernels whose inner fractional bits are coarser than a step of 16-bit codes.
-COARSE = {"LSTM", "Softmax", "Svdf", "LayerNormalization", "ResizeBilinear", "SquaredDifference", "ReduceProd"}
+INTERPOLATED = {"Exp", "Gelu", "Log", "Rsqrt", "Sigmoid", "Softmax", "Tanh"}
+NARROW_ONLY = {"L2Normalization", "LogSoftmax"}
+NARROW_TWINS = {"LSTM", "Svdf", "SquaredDifference", "HardSwish", *INTERPOLATED, *NARROW_ONLY, *COMPARISONS}
+# Kernels whose inner fractional bits are coarser than a step of 16-bit codes, such as tables with interpolation.
+COARSE = {"LSTM", "Svdf", "LayerNormalization", "ResizeBilinear", "SquaredDifference", "ReduceProd"}
+COARSE |= INTERPOLATED | NARROW_ONLY
 
 
 def widths(cases: list, narrow_only: set[str]) -> list:
@@ -179,10 +182,13 @@ def quantized_case(op: str, case: Case, seed: int, bits: int = 8):
             grids.append(QParams(scale=np.abs(array).max(axis=others) / 127, axis=layer.weight_axis, narrow=True))
         elif isinstance(layer, MacLayer) and layer.operands[i] == "b?":
             grids.append(QParams(scale=grids[0].scale * grids[1].scale, axis=0, bits=32 if bits <= 8 else 64))
+        elif case.on_one_symmetric_grid:
+            grids.append(QParams(scale=activation_grid(array, seed + i, bits).scale * 2, bits=bits, narrow=True))
         else:
             grids.append(activation_grid(array, seed + i, bits))
     y = layer.forward(*arrays)
-    outs = tuple(output_grid(layer, grids, part, seed, bits) for part in outputs_of(y))
+    shared = grids[0] if case.on_one_symmetric_grid else None
+    outs = tuple(shared or output_grid(layer, grids, part, seed, bits) for part in outputs_of(y))
     out = outs if len(outs) > 1 else outs[0]
     codes = [a if a is None or g is None else quantize_array(a, g) for a, g in zip(arrays, grids, strict=True)]
     return layer, codes, grids, out

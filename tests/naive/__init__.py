@@ -24,6 +24,8 @@ class Case:
     low, high : reals are drawn from [low, high]
     indices : operands that hold integers in [0, limit) instead of reals: position -> limit
     types : operands of a stated element type: position -> name; integers are drawn from the whole type
+    on_one_symmetric_grid : input and output share a grid of zero point 0 without its lowest code; for kernels that are
+        defined on others but compute the function on these only
     """
 
     shapes: tuple[tuple[int, ...] | None, ...]
@@ -32,6 +34,7 @@ class Case:
     high: float = 2.0
     indices: dict[int, int] = field(default_factory=dict)
     types: dict[int, str] = field(default_factory=dict)
+    on_one_symmetric_grid: bool = False
 
 
 def twin(op: str) -> Any:

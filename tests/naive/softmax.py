@@ -10,6 +10,7 @@ CASES = (
     Case(shapes=((2, 3, 5),), low=-6.0, high=6.0),
     Case(shapes=((2, 10),), low=-3.0, high=3.0),
     Case(shapes=((2, 4, 3),), attrs={"axis": 1}),
+    Case(shapes=((2, 6),), attrs={"beta": 0.5}, low=-5.0, high=5.0),
     Case(shapes=((1, 1),)),
 )
 
@@ -25,7 +26,7 @@ def lines(layer, x, function):
 
 def naive(layer, x):
     def one(values):
-        powers = [exp(v - max(values)) for v in values]
+        powers = [exp(layer.beta * (v - max(values))) for v in values]
         return [p / sum(powers) for p in powers]
 
     return lines(layer, x, one)
@@ -58,7 +59,7 @@ def reciprocal_q31(a):
 
 
 def naive_integer(layer, codes, grids, out):
-    m, s = multiplier(min(float(grids[0].scale) * 2**26, 2**31 - 1))
+    m, s = multiplier(min(layer.beta * float(grids[0].scale) * 2**26, 2**31 - 1))
     diff_min = -floor(31 * 2**26 / 2**s)
 
     def one(values):

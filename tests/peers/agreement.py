@@ -15,7 +15,7 @@ def agree(tmp_path, model, inputs, integer=False):
     path.write_bytes(model)
     graph = refq.load(path)
     expected = run(model, inputs)
-    on_codes = all(np.asarray(value).dtype.kind in "iu" for value in inputs)
+    on_codes = all(np.asarray(value).dtype.kind in "iub" for value in inputs)
     ours = refq.run(graph, inputs if len(inputs) > 1 else inputs[0], path="integer" if on_codes or integer else "float")
     ours = ours if isinstance(ours, tuple) else (ours,)
     assert len(ours) == len(expected)

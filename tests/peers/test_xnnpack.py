@@ -8,7 +8,7 @@ pytest.importorskip("tflite")
 
 import refq
 from tests.peers import mac_models, xnnpack_models
-from tests.peers.litert import interpreter
+from tests.peers.litert import Tensor, interpreter, single
 from tests.peers.test_litert_mac import both
 
 MODELS = {
@@ -48,6 +48,24 @@ def test_random_models_equal_the_delegate(tmp_path, name):
         ours, theirs = both(tmp_path, model, inputs, "xnnpack", "xnnpack")
         np.testing.assert_array_equal(ours, theirs, err_msg=f"{name}, seed {seed}")
     assert delegated > 60
+
+
+@pytest.mark.parametrize("code", ["ADD", "SUB", "MUL"])
+def test_every_pair_of_codes_between_random_grids(tmp_path, code):
+    """All 65,536 pairs: the last bit of a multiplier shows in a few of them only."""
+    first, second = np.meshgrid(*[np.arange(-128, 128, dtype=np.int8)] * 2, indexing="ij")
+    inputs = [codes.reshape(1, 16, 16, 256) for codes in (first, second)]
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        scales, zeros = np.exp(rng.uniform(-4, -1, 3)), rng.integers(-128, 128, 3)
+        a, b, y = (
+            Tensor(name, (1, 16, 16, 256), "int8", scale=scale, zero_point=zero)
+            for name, scale, zero in zip("aby", scales, zeros, strict=True)
+        )
+        model = single(code, [a, b], [y], version=2)
+        assert is_delegated(model)
+        ours, theirs = both(tmp_path, model, inputs, "xnnpack", "xnnpack")
+        np.testing.assert_array_equal(ours, theirs, err_msg=f"seed {seed}")
 
 
 @pytest.mark.parametrize("name", ["conv", "depthwise", "dense", "mul", "add", "mean", "resize bilinear"])

@@ -180,3 +180,17 @@ def test_intermediate_bits_come_from_a_file_too(tmp_path):
         find_recipe(path)
     with pytest.raises(RangeError, match=r"intermediate_bits of Gelu=1 is outside 2..32"):
         Recipe(name="narrow", intermediate_bits={"Gelu": 1})
+
+
+@pytest.mark.parametrize("op", ["Sigmoid", "Tanh", "Softmax"])
+def test_sixteen_bit_activations_take_the_grids_of_litert(op, tmp_path):
+    """Symmetric, scale 2**-15: the only output grid of its int16 kernels."""
+    recipe = tmp_path / "int16.toml"
+    recipe.write_text('name = "int16"\n[activations]\nbits = 16\nsymmetric = true\n')
+    node, shape = Node(op=op, name="node", inputs=("x",), outputs=("y",)), (1, 6, 6, 3)
+    graph = assemble([node], {"x": shape, "y": shape}, {})
+    q = refq.quantize(graph, images(32), recipe=str(recipe))
+    assert q.tensors["y"].qparams.scale == np.float32(2.0**-15)
+    assert q.tensors["y"].qparams.is_symmetric
+    x = images(8)
+    assert np.abs(refq.run(q, x, path="integer") - refq.run(q, x, path="float")).max() < 1e-3

@@ -44,7 +44,7 @@ def _quantize(b: Builder, call: Call) -> Tensor:
 @converts("DequantizeLinear")
 def _dequantize(b: Builder, call: Call) -> Tensor:
     to = _type_attribute(call, "output_dtype") or call.input(1).dtype
-    attrs = {"axis": int(call.attrs.get("axis", 1)), "block_size": int(call.attrs.get("block_size", 0))}
+    attrs: dict[str, Any] = {"axis": int(call.attrs.get("axis", 1)), "block_size": int(call.attrs.get("block_size", 0))}
     return b.emit("DequantizeLinear", call, _inputs(b, call), dtype=to, to=to, **attrs)
 
 

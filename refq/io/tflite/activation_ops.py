@@ -5,7 +5,23 @@ from __future__ import annotations
 from refq.io.tflite.builder import Builder, Operation
 from refq.io.tflite.converters import converts
 
-_LAYERS = {"LOGISTIC": "Sigmoid", "TANH": "Tanh", "RELU": "Relu", "ELU": "Elu", "EXP": "Exp", "HARD_SWISH": "HardSwish"}
+_LAYERS = {
+    "ABS": "Abs",
+    "COS": "Cos",
+    "ELU": "Elu",
+    "EXP": "Exp",
+    "HARD_SWISH": "HardSwish",
+    "LOG": "Log",
+    "LOGISTIC": "Sigmoid",
+    "LOG_SOFTMAX": "LogSoftmax",
+    "RELU": "Relu",
+    "RSQRT": "Rsqrt",
+    "SIN": "Sin",
+    "SQRT": "Sqrt",
+    "SQUARE": "Square",
+    "TANH": "Tanh",
+}
+_LIMITS = {"RELU6": (0.0, 6.0), "RELU_0_TO_1": (0.0, 1.0), "RELU_N1_TO_1": (-1.0, 1.0)}
 
 
 @converts(*_LAYERS)
@@ -14,12 +30,19 @@ def unary(builder: Builder, op: Operation) -> None:
     builder.emit(_LAYERS[op.kind], op, [op.x])
 
 
-@converts("RELU6", "RELU_N1_TO_1")
+@converts(*_LIMITS)
 def limited_relu(builder: Builder, op: Operation) -> None:
     """LiteRT rescales the codes, then limits them, as a fused activation does."""
     op.takes(1)
-    limits = (0.0, 6.0) if op.kind == "RELU6" else (-1.0, 1.0)
-    builder.emit("Requantize", op, [op.x], clamp=limits)
+    low, high = _LIMITS[op.kind]
+    builder.emit("Clamp", op, [op.x], low=low, high=high)
+
+
+@converts("NEG")
+def negative(builder: Builder, op: Operation) -> None:
+    """The kernel for codes turns their sign, whatever their grids."""
+    op.takes(1)
+    builder.emit("Negative", op, [op.x], of_codes=True)
 
 
 @converts("LEAKY_RELU")
@@ -31,6 +54,8 @@ def leaky_relu(builder: Builder, op: Operation) -> None:
 @converts("PRELU")
 def prelu(builder: Builder, op: Operation) -> None:
     op.takes(2)
+    if op.input(1).dtype == "int16" and op.input(1).qparams is not None:
+        raise op.refuse("alphas of int16, which LiteRT reads as int8; write int8 alphas beside int16 inputs")
     builder.emit("Prelu", op, [op.x, op.input(1)])
 
 
@@ -43,15 +68,7 @@ def gelu(builder: Builder, op: Operation) -> None:
 @converts("SOFTMAX")
 def softmax(builder: Builder, op: Operation) -> None:
     op.takes(1)
-    if op.option("beta", 0.0) != 1.0:
-        raise op.refuse(f"beta={op.option('beta', 0.0)} has no rule, 1 is needed")
-    builder.emit("Softmax", op, [op.x])
-
-
-@converts("LOG_SOFTMAX")
-def log_softmax(builder: Builder, op: Operation) -> None:
-    op.takes(1)
-    builder.emit("LogSoftmax", op, [op.x])
+    builder.emit("Softmax", op, [op.x], beta=float(op.option("beta", 0.0)))
 
 
 @converts("L2_NORMALIZATION")

@@ -1,4 +1,4 @@
-"""Converters of operators that read rows of a table."""
+"""Converters of operators that choose parts of a tensor by an index."""
 
 from __future__ import annotations
 
@@ -14,9 +14,18 @@ def embedding_lookup(builder: Builder, op: Operation) -> None:
 
 @converts("GATHER")
 def gather(builder: Builder, op: Operation) -> None:
-    """Rows of a constant table; the table is the first operand, the indices the second."""
+    """Rows of a constant table are an embedding: the table is a weight."""
     op.takes(2)
-    table, rank = op.x, len(op.x.shape)
-    if table.data is None or rank != 2 or op.option("axis", 0) % max(rank, 1) or op.option("batch_dims", 0):
-        raise op.refuse(f"only rows of a constant table (rows, width) are gathered, not of {table.shape}")
-    builder.emit("Embedding", op, [op.input(1), table])
+    x, rank = op.x, len(op.x.shape)
+    axis, batch_dims = int(op.option("axis", 0)), int(op.option("batch_dims", 0))
+    is_table = x.data is not None and (x.is_real or x.qparams is not None)
+    if is_table and rank == 2 and axis in (0, -2) and not batch_dims:
+        builder.emit("Embedding", op, [op.input(1), x])
+    else:
+        builder.emit("Gather", op, [x, op.input(1)], axis=axis, batch_dims=batch_dims)
+
+
+@converts("GATHER_ND")
+def gather_nd(builder: Builder, op: Operation) -> None:
+    op.takes(2)
+    builder.emit("GatherNd", op, [op.x, op.input(1)])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from refq.errors import ShapeError
-from refq.io.tflite.builder import Builder, Operand, Operation
+from refq.io.tflite.builder import Builder, Operation
 from refq.io.tflite.converters import converts
 from refq.io.tflite.reshaping_ops import reshape
 
@@ -101,28 +99,18 @@ def reverse(builder: Builder, op: Operation) -> None:
     builder.emit("Reverse", op, [op.x], axes=op.integers(1))
 
 
-def _cut(builder: Builder, op: Operation, x: Operand, axis: int, sizes: Sequence[int], squeeze: bool) -> None:
-    """One slice an output, each a node of its own."""
-    rank = len(x.shape)
-    if not -rank <= axis < rank or sum(sizes) != x.shape[axis] or len(sizes) != len(op.outputs):
-        raise ShapeError(
-            f"{op.kind} {op.name!r}: {len(op.outputs)} outputs of sizes {tuple(sizes)} along axis {axis} "
-            f"of input shape {x.shape}"
-        )
-    axis, start = axis % rank, 0
-    for i, (output, size) in enumerate(zip(op.outputs, sizes, strict=True)):
-        stop = start + size
-        begin = tuple(start if a == axis else None for a in range(rank))
-        end = tuple(stop if a == axis else None for a in range(rank))
-        dropped = (axis,) if squeeze else ()
-        builder.emit("Slice", op, [x], output, name=f"{op.name}/{i}", begin=begin, end=end, squeeze=dropped)
-        start = stop
-
-
 @converts("UNPACK")
 def unpack(builder: Builder, op: Operation) -> None:
+    """One slice an output, each a node of its own."""
     op.takes(1)
-    _cut(builder, op, op.x, op.option("axis", 0), [1] * len(op.outputs), squeeze=True)
+    x, rank, axis = op.x, len(op.x.shape), int(op.option("axis", 0))
+    if not -rank <= axis < rank or x.shape[axis] != len(op.outputs):
+        raise ShapeError(f"{op.kind} {op.name!r}: {len(op.outputs)} outputs along axis {axis} of input shape {x.shape}")
+    axis %= rank
+    for i, output in enumerate(op.outputs):
+        begin = tuple(i if a == axis else None for a in range(rank))
+        end = tuple(i + 1 if a == axis else None for a in range(rank))
+        builder.emit("Slice", op, [x], output, name=f"{op.name}/{i}", begin=begin, end=end, squeeze=(axis,))
 
 
 @converts("SPLIT")
@@ -131,7 +119,7 @@ def split(builder: Builder, op: Operation) -> None:
     op.takes(2)
     axis, x, count = op.integers(0)[0], op.input(1), len(op.outputs)
     whole = x.shape[axis] if -len(x.shape) <= axis < len(x.shape) else 0
-    _cut(builder, op, x, axis, [whole // count] * count, squeeze=False)
+    builder.emit("Split", op, [x], axis=axis, sizes=(whole // count,) * count)
 
 
 @converts("SPLIT_V")
@@ -141,4 +129,4 @@ def split_v(builder: Builder, op: Operation) -> None:
     axis, sizes = op.integers(2)[0], list(op.integers(1))
     if sizes.count(-1) == 1 and -len(op.x.shape) <= axis < len(op.x.shape):
         sizes[sizes.index(-1)] = op.x.shape[axis] - sum(sizes) - 1
-    _cut(builder, op, op.x, axis, sizes, squeeze=False)
+    builder.emit("Split", op, [op.x], axis=axis, sizes=tuple(sizes))

@@ -122,6 +122,22 @@ def test_layers_sum_as_a_register_of_python_integers(name, accumulator, seed, bi
         np.testing.assert_array_equal(layer.register(codes, 0, 0, accumulator), want)
 
 
+@pytest.mark.parametrize("name", SHAPES)
+def test_saturation_follows_the_stated_order_and_no_other(name):
+    """At every width at which something saturates, so that another order would show."""
+    layer, x_shape, w_shape = SHAPES[name]
+    reached = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x, w = rng.integers(-128, 128, x_shape).astype(np.int8), rng.integers(-128, 128, w_shape).astype(np.int8)
+        b = rng.integers(-1000, 1000, layer.infer_shape(x_shape, w_shape)[-1]).astype(np.int32)
+        register = Accumulator(bits=int(rng.integers(12, 17)), overflow="saturate", order="sequential")
+        want, overflowed = naive(name, layer, x, w, b, register)
+        np.testing.assert_array_equal(layer.register([x, w, b], 0, 0, register), want)
+        reached += overflowed
+    assert reached > 10
+
+
 @given(accumulator=accumulators, seed=st.integers(0, 2**32 - 1))
 def test_products_of_two_activations_sum_as_a_register_of_python_integers(accumulator, seed):
     rng = np.random.default_rng(seed)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from refq.errors import RangeError
-from refq.layers.softmax import integer_softmax
 from refq.numerics.exponential import exp_between_minus_quarter_and_zero, exp_on_negative_values
+from refq.numerics.softmax8 import integer_softmax
 from tests.unit.numerics.published_inputs import EXHAUSTIVE_SLACK, VALUES, real
 
 # Tolerances in raw units of the result, as gemmlowp's own test sets them: {bits: error}.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from refq.numerics.softmax16 import interpolate, interpolation_table, softmax16
+from refq.numerics.softmax16 import softmax16
 
 
 def test_rows_are_close_to_softmax():
@@ -15,15 +15,6 @@ def test_rows_are_close_to_softmax():
 def test_a_lone_code_is_the_largest_code_and_far_codes_are_zero():
     assert softmax16([[-5]], 1.0).tolist() == [[32767]]
     assert softmax16([[32767, -32768]], 100.0).tolist()[0][1] <= 2
-
-
-def test_interpolation_meets_the_samples_and_the_middles():
-    table = interpolation_table(np.exp, -10.0, 0.0)
-    assert len(table) == 513
-    codes = np.arange(-32768, 32768)
-    real = np.exp((codes - 32767.0) * 10 / 65535) * 32768
-    # One code is 10 / 65535 here and 10 / 65536 in the table: 5 at the steep end, and 2 for saturation and rounding.
-    assert np.abs(interpolate(table, codes) - real).max() < 7
 
 
 def test_live_litert_agrees_on_random_rows():
