@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from refq.errors import RefqError
 from refq.layers.add import align
 from refq.layers.softmax import softmax_parameters
 from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers
@@ -56,7 +57,10 @@ def lower_table(site: Site) -> Bind | None:
     codes = np.arange(grid.qmin, grid.qmax + 1).astype(np.int8)
     bits = grid.bits
     compute = site.arithmetic.rule(site.node.op, bits) or type(site.layer).integer
-    found = compute(site.layer, [codes], site.grids, site.out, site.arithmetic)
+    try:
+        found = compute(site.layer, [codes], site.grids, site.out, site.arithmetic)
+    except RefqError:
+        return None  # not every code has a value: the layer says so when one of those arrives
     table[codes.view(np.uint8)] = np.clip(found, *site.limits)
 
     def bind(inputs: list[Array], y: Array) -> Call:
