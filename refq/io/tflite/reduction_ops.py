@@ -37,8 +37,8 @@ def place(builder: Builder, op: Operation) -> None:
 @converts("CUMSUM")
 def cumsum(builder: Builder, op: Operation) -> None:
     op.takes(2)
-    attrs = {name: bool(op.option(name, False)) for name in ("exclusive", "reverse")}
-    builder.emit("Cumsum", op, [op.x], axis=_axis(op), **attrs)
+    exclusive, reverse = bool(op.option("exclusive", False)), bool(op.option("reverse", False))
+    builder.emit("Cumsum", op, [op.x], axis=_axis(op), exclusive=exclusive, reverse=reverse)
 
 
 def _axis(op: Operation) -> int:
