@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from refq.graph import Graph, LoopNest, Node, QParams, TensorSpec
     from refq.io.load import load
     from refq.io.native import save
+    from refq.kernels.int4 import grouped_matmul, pack_int4
     from refq.kernels.matmul import integer_matmul, pack_weights
     from refq.numerics import Arithmetic
     from refq.quantization import quantize
@@ -37,8 +38,10 @@ _HOMES = {
     "Scheme": "refq.quantizers",
     "TensorSpec": "refq.graph",
     "compare": "refq.comparison",
+    "grouped_matmul": "refq.kernels.int4",
     "integer_matmul": "refq.kernels.matmul",
     "load": "refq.io.load",
+    "pack_int4": "refq.kernels.int4",
     "pack_weights": "refq.kernels.matmul",
     "quantize": "refq.quantization",
     "run": "refq.execute",
@@ -57,8 +60,10 @@ __all__ = [
     "Scheme",
     "TensorSpec",
     "compare",
+    "grouped_matmul",
     "integer_matmul",
     "load",
+    "pack_int4",
     "pack_weights",
     "quantize",
     "run",
