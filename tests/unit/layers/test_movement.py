@@ -33,6 +33,8 @@ REFUSED = [  # op, attributes, input shapes, text
     ("Concatenate", {"axis": 0}, [(1, 3), (1, 4)], r"shapes \(1, 3\) and \(1, 4\) differ"),
     ("Reverse", {"axes": (2,)}, [(1, 3)], r"axes \(2,\) do not exist"),
     ("ArgMax", {"axis": 2}, [(1, 3)], "axis=2 does not exist"),
+    ("Softmax", {"axis": 2}, [(1, 3)], "axis=2 does not exist"),
+    ("LogSoftmax", {"axis": -3}, [(1, 3)], "axis=-3 does not exist"),
     ("Cumsum", {"axis": -3}, [(1, 3)], "axis=-3 does not exist"),
     ("Split", {"sizes": (1, 1), "axis": 1}, [(1, 3)], r"sizes \(1, 1\) do not add up to 3"),
     ("Split", {"sizes": (3,), "axis": 2}, [(1, 3)], "axis=2 does not exist"),
