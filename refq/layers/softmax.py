@@ -58,7 +58,7 @@ class Softmax(Layer):
             y = integer_softmax(
                 last, *softmax_parameters(float(grid.scale), float(np.float32(self.beta))), bits=out.bits
             )
-            y = y - (-(1 << (out.bits - 1)) - out.qmin)
+            y = y + (1 << (out.bits - 1)) + out.qmin
         else:
             raise UnsupportedError(
                 f"integer softmax of {grid.bits}-bit codes to {out.bits}-bit codes of scale {out.scale}, zero point "
