@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from refq.graph import Graph, LoopNest, Node, QParams, TensorSpec
     from refq.io.load import load
     from refq.io.native import save
+    from refq.kernels.int4 import grouped_matmul, pack_int4
     from refq.kernels.matmul import integer_matmul, pack_weights
     from refq.numerics import Arithmetic
     from refq.plan import compile
@@ -39,8 +40,10 @@ _HOMES = {
     "TensorSpec": "refq.graph",
     "compare": "refq.comparison",
     "compile": "refq.plan",
+    "grouped_matmul": "refq.kernels.int4",
     "integer_matmul": "refq.kernels.matmul",
     "load": "refq.io.load",
+    "pack_int4": "refq.kernels.int4",
     "pack_weights": "refq.kernels.matmul",
     "quantize": "refq.quantization",
     "run": "refq.execute",
@@ -60,8 +63,10 @@ __all__ = [
     "TensorSpec",
     "compare",
     "compile",
+    "grouped_matmul",
     "integer_matmul",
     "load",
+    "pack_int4",
     "pack_weights",
     "quantize",
     "run",

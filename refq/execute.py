@@ -144,7 +144,9 @@ def _check_runnable(graph: Graph, path: Path) -> None:
         missing = [f"{node.op} {node.name!r}" for node in graph.nodes if not layer_class(node.op).has_integer]
         if missing:
             raise UnsupportedError(f"no integer path for {', '.join(missing)}; use path 'fake' or 'float'")
-        bare = [spec.name for spec in graph.activations() if spec.qparams is None and "float" in spec.dtype]
+        plain = {name for node in graph.nodes if layer_class(node.op).output_grid == "none" for name in node.outputs}
+        real = [spec for spec in graph.activations() if "float" in spec.dtype and spec.name not in plain]
+        bare = [spec.name for spec in real if spec.qparams is None]
         if bare:
             raise GraphError(f"path 'integer' needs a grid on every real activation; {', '.join(bare)} have none")
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from refq.errors import LoadError
 from refq.graph import Graph
+from refq.io.consistency import check
+from refq.io.damage import told
 
 
 def load(path: str | Path, *, input_shape: Sequence[int] | None = None) -> Graph:
@@ -25,10 +27,18 @@ def load(path: str | Path, *, input_shape: Sequence[int] | None = None) -> Graph
     Raises
     ------
     LoadError           missing, truncated or of another kind; weights only; values that are not finite
+    GraphError          nodes, operands and attributes that contradict each other
     UnsupportedError    layers without a converter, all named; Lambda and custom layers are named, never run
     ShapeError          sizes that do not fit together
     """
     path = Path(path)
+    graph = _read(path, input_shape)
+    with told(path, "contradicts itself"):
+        check(graph)
+    return graph
+
+
+def _read(path: Path, input_shape: Sequence[int] | None) -> Graph:
     if path.is_dir():
         raise LoadError(f"{path}: is a directory; give a .h5, .keras, .onnx or .tflite file")
     if not path.exists():
@@ -48,15 +58,10 @@ def load(path: str | Path, *, input_shape: Sequence[int] | None = None) -> Graph
         return read_keras(path, input_shape)
     if suffix not in (".h5", ".hdf5"):
         raise LoadError(f"{path}: suffix {suffix!r} is not .h5, .hdf5, .keras, .onnx or .tflite")
-    import h5py
+    from refq.io.hdf5 import opened
 
-    if not h5py.is_hdf5(path):
-        raise LoadError(f"{path}: not an HDF5 file")
-    try:
-        with h5py.File(path, "r") as file:
-            is_native = "refq_format" in file.attrs
-    except OSError as error:
-        raise LoadError(f"{path}: truncated or damaged HDF5 file ({_first_line(error)})") from error
+    with told(path, "damaged HDF5 file"), opened(path) as file:
+        is_native = "refq_format" in file.attrs
     if is_native:
         from refq.io.native import read
 
@@ -64,7 +69,3 @@ def load(path: str | Path, *, input_shape: Sequence[int] | None = None) -> Graph
     from refq.io.keras import read_h5
 
     return read_h5(path, input_shape)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]

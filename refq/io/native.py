@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from refq.errors import LoadError, RefqError
+from refq.errors import LoadError
 from refq.graph import Graph, Node, QParams, TensorSpec
+from refq.io.damage import told
+from refq.io.hdf5 import opened
 
 FORMAT = 1
 _BLOW_UP = 64
@@ -81,20 +83,15 @@ def read(path: str | Path) -> Graph:
     ------
     LoadError    another format version, or content that contradicts itself
     """
-    import h5py
-
     path = Path(path)
-    try:
-        with h5py.File(path, "r") as file:
-            version = file.attrs.get("refq_format")
-            if version != FORMAT:
-                raise LoadError(f"{path}: refq file format {version}, this version reads format {FORMAT}")
-            content: Any = file
-            return _from_json(json.loads(content["graph"][()]), content["constants"], limit=_BLOW_UP * _size(path))
-    except RefqError as error:
-        raise type(error)(str(error) if str(path) in str(error) else f"{path}: {error}") from error
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise LoadError(f"{path}: not a whole refq file: {error}; write it again with refq.save") from error
+    with told(path, "not a whole refq file; write it again with refq.save"), opened(path) as file:
+        version = file.attrs.get("refq_format")
+        if version != FORMAT:
+            raise LoadError(f"refq file format {version}, this version reads format {FORMAT}")
+        text = file["graph"]
+        if text.shape != ():
+            raise LoadError(f"dataset 'graph' has the shape {text.shape}; one text is needed")
+        return _from_json(json.loads(text[()]), file["constants"], limit=_BLOW_UP * _size(path))
 
 
 def _as_json(graph: Graph, places: dict[str, str]) -> dict[str, Any]:

@@ -124,7 +124,8 @@ def _pointer(context, address):
 pointer: Any = intrinsic(_pointer)
 
 
-def _emit_dot(builder: Any, dot: Dot, accumulator: Any, first: Any, second: Any) -> Any:
+def emit_dot(builder: Any, dot: Dot, accumulator: Any, first: Any, second: Any) -> Any:
+    """accumulator + first . second, word by word."""
     vector = accumulator.type
     if dot.fused:
         function = builder.module.declare_intrinsic(dot.llvm, (), ir.FunctionType(vector, (vector,) * 3))
@@ -201,7 +202,7 @@ def _emit_block(
             spread = builder.xor(spread, flips)
         for j in range(columns):
             pair = (spread, operands[j]) if unsigned_rows else (operands[j], spread)
-            added.append(_emit_dot(builder, dot, sums[r * columns + j], *pair))
+            added.append(emit_dot(builder, dot, sums[r * columns + j], *pair))
     quad_after = builder.add(quad, _i64(1))
     quad.add_incoming(quad_after, inner)
     for phi, value in zip(sums, added, strict=True):

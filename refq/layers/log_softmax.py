@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from refq.errors import UnsupportedError
+from refq.errors import ShapeError, UnsupportedError
 from refq.graph import LoopNest
 from refq.layers.base import Array, FixedGrid, Layer, Shape
 from refq.layers.registry import layer
@@ -29,6 +29,8 @@ class LogSoftmax(Layer):
     axis: int = -1
 
     def infer_shape(self, x: Shape) -> Shape:
+        if not -len(x) <= self.axis < len(x):
+            raise ShapeError(f"axis={self.axis} does not exist in input shape {x}")
         return x
 
     def forward(self, x: Array) -> Array:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from refq.errors import RangeError, UnsupportedError
+from refq.errors import RangeError, ShapeError, UnsupportedError
 from refq.graph import LoopNest
 from refq.layers.base import Array, FixedGrid, Layer, Shape, is_symmetric_int16
 from refq.layers.registry import layer
@@ -36,6 +36,8 @@ class Softmax(Layer):
             raise RangeError(f"beta={self.beta} must be positive and finite")
 
     def infer_shape(self, x: Shape) -> Shape:
+        if not -len(x) <= self.axis < len(x):
+            raise ShapeError(f"axis={self.axis} does not exist in input shape {x}")
         return x
 
     def forward(self, x: Array) -> Array:
@@ -56,7 +58,7 @@ class Softmax(Layer):
             y = integer_softmax(
                 last, *softmax_parameters(float(grid.scale), float(np.float32(self.beta))), bits=out.bits
             )
-            y = y - (-(1 << (out.bits - 1)) - out.qmin)
+            y = y + (1 << (out.bits - 1)) + out.qmin
         else:
             raise UnsupportedError(
                 f"integer softmax of {grid.bits}-bit codes to {out.bits}-bit codes of scale {out.scale}, zero point "

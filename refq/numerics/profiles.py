@@ -75,8 +75,9 @@ CMSIS_NN = Arithmetic(
     rules={"LSTM": _by_tables},
     input_rounding="half_away",
 )
-"""CMSIS-NN below TensorFlow Lite Micro, which forms the multipliers as LiteRT does, those of MUL in float64 (its
-`mul_common.cc`): `arm_nn_requantize` (double), and `arm_nn_requantize_s64` (int64) for sums of 16-bit activations."""
+"""CMSIS-NN below TensorFlow Lite Micro, which forms the multipliers as LiteRT does, those of MUL in float64 (read in
+its `mul_common.cc`): `arm_nn_requantize` (double), and `arm_nn_requantize_s64` (int64) for sums of 16-bit
+activations."""
 
 DYADIC = Arithmetic(
     name="dyadic",

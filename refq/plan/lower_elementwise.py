@@ -6,7 +6,7 @@ import numpy as np
 
 from refq.errors import RefqError
 from refq.layers.add import align
-from refq.layers.softmax import softmax_parameters
+from refq.numerics.softmax8 import softmax_parameters
 from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers
 
 _BY_BYTE = np.arange(256, dtype=np.uint8).view(np.int8)
@@ -99,7 +99,7 @@ def _softmax(site: Site) -> Bind | None:
         return None
     from refq.kernels.softmax import softmax_rows
 
-    multiplier, left_shift, diff_min = softmax_parameters(float(grid.scale))
+    multiplier, left_shift, diff_min = softmax_parameters(float(grid.scale), float(np.float32(site.layer.beta)))
     low, high = site.limits
 
     def bind(inputs: list[Array], y: Array) -> Call:

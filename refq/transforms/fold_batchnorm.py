@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from refq.errors import RangeError
 from refq.graph import Graph, Node, TensorSpec
 from refq.layers import MacLayer, layer_class, layer_for
 
@@ -22,6 +23,10 @@ def fold_batchnorm(graph: Graph) -> Graph:
     Returns
     -------
     Graph; the folded layer writes the normalization's output tensor, so names of what remains do not change
+
+    Raises
+    ------
+    RangeError    variance + epsilon is not positive, or the folded weights overflow float32
 
     Notes
     -----
@@ -52,12 +57,19 @@ def fold_batchnorm(graph: Graph) -> Graph:
             shape_only |= {new_weight, new_bias}
         else:
             gamma, beta, mean, variance = (constants[name].astype(np.float64) for name in norm.inputs[1:])
-            factor = gamma / np.sqrt(variance + layer_for(norm).epsilon)
             old_bias = constants[bias].astype(np.float64) if bias else 0.0
             along = [1] * constants[weight].ndim
             along[layer_for(source).weight_axis] = -1
-            constants[new_weight] = (constants[weight] * factor.reshape(along)).astype(np.float32)
-            constants[new_bias] = ((old_bias - mean) * factor + beta).astype(np.float32)
+            with np.errstate(all="ignore"):  # what it ignores is not finite, and found below
+                factor = gamma / np.sqrt(variance + layer_for(norm).epsilon)
+                constants[new_weight] = (constants[weight] * factor.reshape(along)).astype(np.float32)
+                constants[new_bias] = ((old_bias - mean) * factor + beta).astype(np.float32)
+            if not np.isfinite(constants[new_weight]).all() or not np.isfinite(constants[new_bias]).all():
+                raise RangeError(
+                    f"BatchNormalization {norm.name!r}: gamma / sqrt(variance + epsilon) times the weights of "
+                    f"{source.name!r} is not finite; variance + epsilon={variance.min() + layer_for(norm).epsilon:.6g} "
+                    "must be positive"
+                )
         tensors[new_weight] = replace(tensors[weight], name=new_weight)
         tensors[new_bias] = TensorSpec(name=new_bias, shape=channels)
         folded = replace(

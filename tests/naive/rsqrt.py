@@ -6,6 +6,7 @@ from tests.naive import Case
 from tests.naive.elementwise import each
 from tests.naive.fixed_point import apply_double, multiplier, srdhm
 from tests.naive.gemmlowp import Fixed
+from tests.naive.lookup import interpolated
 
 OP = "Rsqrt"
 CASES = (Case(shapes=((2, 3, 4),), low=0.3, high=6.0), Case(shapes=((1, 1),), low=0.3, high=2.0))
@@ -35,6 +36,9 @@ def inverse_root(x):
 
 
 def naive_integer(layer, codes, grids, out):
+    if grids[0].bits == 16:
+        highest = np.float32(32767) * out.scale
+        return interpolated(lambda x: np.float32(1) / np.sqrt(x) if x > 0 else highest, codes[0], grids[0], out)
     real = 1 / float(np.float32(sqrt(float(grids[0].scale))) * out.scale)
     m_y, s_y = multiplier(real)
 

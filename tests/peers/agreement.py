@@ -16,7 +16,9 @@ def agree(tmp_path, model, inputs, integer=False):
     graph = refq.load(path)
     expected = run(model, inputs)
     on_codes = all(np.asarray(value).dtype.kind in "iub" for value in inputs)
-    ours = refq.run(graph, inputs if len(inputs) > 1 else inputs[0], path="integer" if on_codes or integer else "float")
+    has_reals = any("float" in spec.dtype for spec in graph.activations())
+    on_path = integer or (on_codes and (graph.is_quantized or not has_reals))
+    ours = refq.run(graph, inputs if len(inputs) > 1 else inputs[0], path="integer" if on_path else "float")
     ours = ours if isinstance(ours, tuple) else (ours,)
     assert len(ours) == len(expected)
     for mine, theirs in zip(ours, expected, strict=True):

@@ -161,3 +161,17 @@ def test_cumulative_sums_equal_litert(tmp_path):
                 values = codes(np.random.default_rng(1), x)
                 options = {"exclusive": exclusive, "reverse": reverse}
                 compare(tmp_path, "CUMSUM", [x, integers("axis", 2)], [y], [values], options)
+
+
+@pytest.mark.parametrize("code", ["LOGICAL_AND", "LOGICAL_OR"])
+def test_logic_equals_litert(tmp_path, code):
+    for number, shapes in enumerate(SHAPES):
+        inputs = [Tensor(name, shape, "bool") for name, shape in zip("ab", shapes, strict=True)]
+        rng = np.random.default_rng(number)
+        y = Tensor("y", np.broadcast_shapes(*shapes), "bool")
+        compare(tmp_path, code, inputs, [y], [codes(rng, tensor) for tensor in inputs])
+
+
+def test_negation_of_conditions_equals_litert(tmp_path):
+    x, y = Tensor("x", (1, 9), "bool"), Tensor("y", (1, 9), "bool")
+    compare(tmp_path, "LOGICAL_NOT", [x], [y], [codes(np.random.default_rng(3), x)])

@@ -17,14 +17,14 @@ def tensor(name, shape, dtype):
     return Tensor(name, tuple(int(n) for n in shape), dtype, scale=scale, zero_point=zero)
 
 
-def moved(tmp_path, code, dtype, shapes, outputs, constants=(), options=None, seed=0, first=()):
+def moved(tmp_path, code, dtype, shapes, outputs, constants=(), options=None, seed=0, first=(), **others):
     """Run an operator: constants `first`, then the inputs, then `constants`."""
     xs = [tensor(f"x{i}", shape, dtype) for i, shape in enumerate(shapes)]
     ys = [tensor(f"y{i}", shape, dtype) for i, shape in enumerate(outputs)]
     before = [integers(f"b{i}", c) for i, c in enumerate(first)]
     after = [integers(f"c{i}", c) for i, c in enumerate(constants)]
     rng = np.random.default_rng(seed)
-    return compare(tmp_path, code, [*before, *xs, *after], ys, [codes(rng, x) for x in xs], options)
+    return compare(tmp_path, code, [*before, *xs, *after], ys, [codes(rng, x) for x in xs], options, **others)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -157,3 +157,27 @@ def test_joining_on_one_grid_equals_litert(tmp_path, dtype):
         stacked = [1, 3, 4]
         stacked.insert(axis % 4, 2)
         moved(tmp_path, "PACK", dtype, [(1, 3, 4)] * 2, [stacked], options={"axis": axis, "values_count": 2})
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "uint8", "float32"])
+def test_the_largest_of_every_row_equal_litert(tmp_path, dtype):
+    for k in (1, 3, 9):
+        x, out = tensor("x", (1, 4, 9), dtype), (1, 4, k)
+        values = codes(np.random.default_rng(k), x)
+        values[0, 1] = values[0, 1, 0]  # all equal: lower places come first
+        compare(
+            tmp_path, "TOPK_V2", [x, integers("k", k)], [tensor("y", out, dtype), Tensor("i", out, "int32")], [values]
+        )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_stretching_equals_litert(tmp_path, dtype):
+    for shape, target in (((1, 1, 4), (1, 3, 4)), ((4,), (2, 3, 4)), ((2, 1), (2, 5))):
+        moved(tmp_path, "BROADCAST_TO", dtype, [shape], [target], [target], version=2)
+
+
+@pytest.mark.parametrize("pair", [("int32", "float32"), ("float32", "int32"), ("bool", "float32"), ("int32", "int64")])
+def test_casts_of_plain_numbers_equal_litert(tmp_path, pair):
+    x, y = Tensor("x", (1, 50), pair[0]), Tensor("y", (1, 50), pair[1])
+    values = codes(np.random.default_rng(2), x)
+    compare(tmp_path, "CAST", [x], [y], [values * 20 if pair[0] == "float32" else values])

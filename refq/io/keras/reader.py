@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from collections.abc import Sequence
@@ -10,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from refq.errors import LoadError, RefqError, UnsupportedError
+from refq.errors import LoadError, UnsupportedError
 from refq.graph import Graph
+from refq.io.damage import told
+from refq.io.hdf5 import opened
 from refq.io.keras.archive import ArchiveStore, H5Store, Store
 from refq.io.keras.builder import Builder, Call, Tensor
 from refq.io.keras.converters import converter
@@ -19,14 +20,13 @@ from refq.io.keras.topology import LayerCall, Ref, functional_calls, history, la
 
 _MODELS = ("Sequential", "Functional", "Model")
 _SILENT = ("InputLayer",)
+_MALFORMED = "not a whole Keras file"
 _LARGEST_MEMBER = 1 << 33
 
 
 def read_h5(path: Path, input_shape: Sequence[int] | None = None) -> Graph:
     """Read a whole-model .h5 of Keras 2 or 3; errors as in `refq.load`."""
-    import h5py
-
-    with _told(path), h5py.File(path, "r") as file:
+    with told(path, _MALFORMED), opened(path) as file:
         config = file.attrs.get("model_config")
         if config is None:
             if "layer_names" in file.attrs or "layers" in file:
@@ -40,31 +40,11 @@ def read_h5(path: Path, input_shape: Sequence[int] | None = None) -> Graph:
 
 def read_keras(path: Path, input_shape: Sequence[int] | None = None) -> Graph:
     """Read a .keras archive of Keras 3; errors as in `refq.load`."""
-    import h5py
-
-    with _told(path), zipfile.ZipFile(path) as archive:
+    with told(path, _MALFORMED), zipfile.ZipFile(path) as archive:
         config = json.loads(_member(archive, "config.json"))
         version = str(json.loads(_member(archive, "metadata.json")).get("keras_version", "3"))
-        with h5py.File(io.BytesIO(_member(archive, "model.weights.h5")), "r") as weights:
+        with opened(_member(archive, "model.weights.h5")) as weights:
             return _graph(config, ArchiveStore(weights), version, "keras-v3", input_shape)
-
-
-class _told:
-    """Context: errors name the file; whatever a malformed file raises becomes a LoadError of one line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if isinstance(error, RefqError):
-            raise type(error)(f"{self.path}: {error}") from error
-        malformed = (OSError, KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError)
-        if isinstance(error, (*malformed, zipfile.BadZipFile, NotImplementedError, RuntimeError, OverflowError)):
-            reason = str(error).partition("\n")[0]
-            raise LoadError(f"{self.path}: not a whole Keras file: {kind.__name__}: {reason}") from error
 
 
 def _as_text(value: Any) -> str:

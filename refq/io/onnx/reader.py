@@ -10,6 +10,7 @@ from typing import Any
 
 from refq.errors import LoadError, RefqError, ShapeError, UnsupportedError
 from refq.graph import Graph
+from refq.io.damage import told
 from refq.io.onnx.builder import Builder, Call, Tensor
 from refq.io.onnx.converters import converter, key, supported_ops
 from refq.io.onnx.folding import fold, folded_ops
@@ -17,17 +18,6 @@ from refq.io.onnx.fusing import fuse
 from refq.io.onnx.tensors import array_of, type_name
 
 _LOWEST_OPSET = 7
-_MALFORMED = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RecursionError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> Graph:
@@ -37,20 +27,12 @@ def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> Graph:
         from google.protobuf.message import DecodeError
     except ImportError as error:
         raise UnsupportedError(f"{path}: .onnx files need the onnx package; pip install 'refq[onnx]'") from error
-    try:
+    with told(path, "contradicts itself"):
         try:
             model = onnx.load_model_from_string(path.read_bytes())
         except DecodeError as error:
             raise LoadError("not a whole ONNX file: its protobuf is truncated or damaged") from error
         return _Reader(model, path.parent, input_shape).graph(path.stem)
-    except RefqError as error:
-        raise type(error)(f"{path}: {_first_line(error)}") from error
-    except _MALFORMED as error:
-        raise LoadError(f"{path}: contradicts itself: {type(error).__name__}: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
 
 
 class _Reader:
@@ -197,8 +179,8 @@ class _Reader:
         except RefqError as error:
             text = str(error)
             raise type(error)(text if repr(name) in text else f"{subject}: {text}") from error
-        except _MALFORMED as error:
-            raise LoadError(f"{subject} is malformed: {type(error).__name__}: {_first_line(error)}") from error
+        except Exception as error:
+            raise LoadError(f"{subject} is malformed: {type(error).__name__}: {error}") from error
         for output, tensor in zip(call.outputs, found, strict=False):
             if output:
                 self.values[output] = tensor

@@ -27,6 +27,5 @@ def batch(builder: Builder, op: Operation) -> None:
     if count not in (1, 2) or len(op.x.shape) != count + 2 or amounts.shape != (count, 2):
         raise ShapeError(f"{op.kind} {op.name!r}: blocks {block}, amounts {amounts.shape}, input shape {op.x.shape}")
     layer, name = _BATCH[op.kind]
-    pairs = tuple((int(before), int(after)) for before, after in amounts)
-    attrs: dict[str, Any] = {"block": block, name: pairs}
-    builder.emit(layer, op, [op.x], **attrs)
+    attrs: dict[str, Any] = {name: tuple((int(before), int(after)) for before, after in amounts)}
+    builder.emit(layer, op, [op.x], block=block, **attrs)

@@ -22,8 +22,10 @@ _LAYERS = {
     "GREATER_EQUAL": "GreaterEqual",
     "LESS": "Less",
     "LESS_EQUAL": "LessEqual",
+    "LOGICAL_AND": "LogicalAnd",
+    "LOGICAL_OR": "LogicalOr",
 }
-_ROUNDINGS = {"FLOOR": "Floor", "CEIL": "Ceil", "ROUND": "Round"}
+_UNARY = {"FLOOR": "Floor", "CEIL": "Ceil", "ROUND": "Round", "LOGICAL_NOT": "LogicalNot"}
 
 
 @converts(*_LAYERS)
@@ -37,10 +39,10 @@ def binary(builder: Builder, op: Operation) -> None:
     builder.emit(_LAYERS[op.kind], op, [op.x, op.input(1)], clamp=op.clamp, **attrs)
 
 
-@converts(*_ROUNDINGS)
-def rounding(builder: Builder, op: Operation) -> None:
+@converts(*_UNARY)
+def unary(builder: Builder, op: Operation) -> None:
     op.takes(1)
-    builder.emit(_ROUNDINGS[op.kind], op, [op.x])
+    builder.emit(_UNARY[op.kind], op, [op.x])
 
 
 @converts("SELECT_V2")

@@ -29,3 +29,12 @@ def gather(builder: Builder, op: Operation) -> None:
 def gather_nd(builder: Builder, op: Operation) -> None:
     op.takes(2)
     builder.emit("GatherNd", op, [op.x, op.input(1)])
+
+
+@converts("TOPK_V2")
+def top_k(builder: Builder, op: Operation) -> None:
+    op.takes(2)
+    counts = op.integers(1)
+    if len(counts) != 1:
+        raise op.refuse(f"one count is needed, got {counts}")
+    builder.emit("TopK", op, [op.x], k=counts[0])

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refq.errors import GraphError, LoadError, RangeError, RefqError, ShapeError, UnsupportedError
+from refq.errors import GraphError, LoadError, RangeError, ShapeError, UnsupportedError
 from refq.graph import Graph, QParams
+from refq.io.damage import told
 from refq.io.tflite.builder import LARGEST, Builder, Operand, Operation
 from refq.io.tflite.converters import converted_kinds, converter
 from refq.io.tflite.flatbuffer import FileModel, FileOperator, FileTensor, parse
@@ -39,14 +40,9 @@ def read_tflite(path: Path) -> Graph:
     Tensors keep the file's names. Names the file repeats or leaves out get `#index`; `meta["renamed"]` lists them as
     JSON, index to name. The batch is free: the leading axis of the file is only the batch it was made with.
     """
-    try:
+    with told(path, "not a whole TFLite file"):
         model = parse(path.read_bytes())
         return _graph(model, path.stem)
-    except RefqError as error:
-        raise type(error)(f"{path}: {error}") from error
-    except (OSError, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
-        reason = str(error).partition("\n")[0]
-        raise LoadError(f"{path}: not a whole TFLite file: {type(error).__name__}: {reason}") from error
 
 
 def _graph(model: FileModel, name: str) -> Graph:

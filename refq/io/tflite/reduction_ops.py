@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from refq.io.tflite.builder import Builder, Operation
 from refq.io.tflite.converters import converts
 
@@ -39,8 +37,8 @@ def place(builder: Builder, op: Operation) -> None:
 @converts("CUMSUM")
 def cumsum(builder: Builder, op: Operation) -> None:
     op.takes(2)
-    attrs: dict[str, Any] = {name: bool(op.option(name, False)) for name in ("exclusive", "reverse")}
-    builder.emit("Cumsum", op, [op.x], axis=_axis(op), **attrs)
+    exclusive, reverse = bool(op.option("exclusive", False)), bool(op.option("reverse", False))
+    builder.emit("Cumsum", op, [op.x], axis=_axis(op), exclusive=exclusive, reverse=reverse)
 
 
 def _axis(op: Operation) -> int:

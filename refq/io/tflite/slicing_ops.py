@@ -93,6 +93,15 @@ def tile(builder: Builder, op: Operation) -> None:
     builder.emit("Tile", op, [op.x], multiples=op.integers(1))
 
 
+@converts("BROADCAST_TO")
+def broadcast_to(builder: Builder, op: Operation) -> None:
+    """The batch stays free where the shape keeps it."""
+    op.takes(2)
+    shape, given = op.integers(1), op.x.shape
+    keeps = len(shape) == len(given) and bool(shape) and shape[0] == given[0]
+    builder.emit("BroadcastTo", op, [op.x], shape=(0, *shape[1:]) if keeps else shape)
+
+
 @converts("REVERSE_V2")
 def reverse(builder: Builder, op: Operation) -> None:
     op.takes(2)
