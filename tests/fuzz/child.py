@@ -28,7 +28,7 @@ import refq
 from hwsim.errors import HwsimError
 from hwsim.workload import from_graph
 from refq.errors import RefqError
-from refq.execute import infer_shapes
+from refq.interpret import infer_shapes
 from tests.fuzz.mutations import damaged
 
 SECONDS = 5

@@ -10,8 +10,8 @@ import numpy as np
 import refq
 from models.keras_writer import Network, Symbol
 from refq.errors import RefqError
-from refq.execute import infer_shapes
 from refq.graph import Graph, Node, TensorSpec
+from refq.interpret import infer_shapes
 from refq.layers import layer_class, layer_for, layer_ops
 from tests.naive import twin
 from tests.peers.litert import Op, Tensor, build

@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 
 import refq
 from refq.errors import CalibrationError, RangeError
-from refq.execute import node_function
 from refq.graph import Graph, Node, QParams, TensorSpec
+from refq.interpret import node_function
 from refq.layers import layer_for
 from refq.numerics import LITERT
 from refq.quantizers import (

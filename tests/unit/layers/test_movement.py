@@ -5,8 +5,9 @@ import pytest
 
 import refq
 from refq.errors import AccumulatorOverflowError, RangeError, ShapeError
-from refq.execute import infer_shapes, run, trace
+from refq.execute import run, trace
 from refq.graph import Node, QParams
+from refq.interpret import infer_shapes
 from refq.layers import layer_for
 from refq.numerics import LITERT
 from tests.unit.small_graphs import assemble
