@@ -80,13 +80,11 @@ def bit_convolution(
 def _remove_padding(y: NDArray[np.int32], w: PackedBits, size: Pair, geometry: tuple[Any, ...]) -> None:
     """Take back what 0 bits outside the image added: on the binary grid they stand for 1."""
     _, _, channels, kernel, strides, dilation, before, out = geometry
-    inside = [
-        (at >= 0) & (at < size[axis])
-        for axis in (0, 1)
-        for at in [
-            np.arange(out[axis])[:, None] * strides[axis] - before[axis] + np.arange(kernel[axis]) * dilation[axis]
-        ]
-    ]
+    inside: list[NDArray[np.bool_]] = []
+    for axis in (0, 1):
+        first = np.arange(out[axis], dtype=np.int64) * strides[axis] - before[axis]
+        at = first[:, None] + np.arange(kernel[axis], dtype=np.int64) * dilation[axis]
+        inside.append((at >= 0) & (at < size[axis]))
     outside = ~(inside[0][:, None, :, None] & inside[1][None, :, None, :]).reshape(out[0] * out[1], -1)
     touched = outside.any(axis=1)
     if touched.any():

@@ -66,7 +66,7 @@ class PackedBits:
     def totals(self) -> NDArray[np.int64]:
         """The sum of each row's codes, offset left out: shape (rows,)."""
         ones = np.unpackbits(self.planes.view(np.uint8), axis=-1).sum(axis=-1, dtype=np.int64)
-        return np.tensordot(np.array(self.weights, np.int64), ones, 1)
+        return np.asarray(np.array(self.weights, np.int64) @ ones, np.int64)
 
     def as_ternary(self) -> PackedBits:
         """A binary matrix with its plane of nonzero codes, which is full up to `depth`."""
@@ -91,7 +91,8 @@ class PackedBits:
     def unpack(self) -> NDArray[np.int32]:
         """The codes, shape (rows, depth)."""
         bits = np.unpackbits(self.planes.view(np.uint8), axis=-1, bitorder="little")[..., : self.depth]
-        return self.offset + np.tensordot(np.array(self.weights, np.int32), bits.astype(np.int32), 1)
+        codes: NDArray[np.int32] = np.tensordot(np.array(self.weights, np.int32), bits.astype(np.int32), 1)
+        return codes + np.int32(self.offset)
 
 
 def _aligned(shape: tuple[int, ...]) -> Words:

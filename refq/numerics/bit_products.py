@@ -56,8 +56,9 @@ class _Product:
             a, b = a.as_ternary(), b.as_ternary()
             self.passes, self.base = [(popcount.TERNARY, 0, 0, 1)], 0
         else:
-            pairs = np.ndindex(len(a.planes), len(b.planes))
-            self.passes = [(popcount.PLANES, i, j, a.weights[i] * b.weights[j]) for i, j in pairs]
+            self.passes = [
+                (popcount.PLANES, i, j, x * w) for i, x in enumerate(a.weights) for j, w in enumerate(b.weights)
+            ]
             self.base = a.offset * b.offset * a.depth
             if a.offset or b.offset:
                 self.correction = (a.offset * b.totals + b.offset * a.totals[:, None]).astype(np.int32)
@@ -80,8 +81,9 @@ class _Product:
         else:
             step = -(-self.rows // threads)
             with ThreadPoolExecutor(threads) as pool:
-                starts = range(0, self.rows, step)
-                list(pool.map(lambda start: work(c, start, min(start + step, self.rows)), starts))
+                futures = [pool.submit(work, c, m, min(m + step, self.rows)) for m in range(0, self.rows, step)]
+            for future in futures:
+                future.result()
         y = np.ascontiguousarray(c[:, : self.columns])
         return y if self.correction is None else y + self.correction
 
