@@ -128,6 +128,21 @@ def integer_matmul(a: Any, b: Any, threads: int = 1) -> NDArray[np.int32]:
     return c
 
 
+def narrow_matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int32] | None:
+    """`integer_matmul` of matrices of any integer type, or None where their values or REFQ_KERNELS do not allow it."""
+    if cpu.route() in ("numpy", "generic"):
+        return None
+    rows, columns = _narrowest(a, ROW_TYPES), _narrowest(b, COLUMN_TYPES)
+    if rows is None or columns is None:
+        return None
+    return integer_matmul(a.astype(rows), b.astype(columns))
+
+
+def _narrowest(x: NDArray[Any], dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any] | None:
+    low, high = int(x.min()), int(x.max())
+    return next((t for t in dtypes if np.iinfo(t).min <= low and high <= np.iinfo(t).max), None)
+
+
 def _matrix(name: str, x: Any, dtypes: tuple[np.dtype[Any], ...]) -> NDArray[Any]:
     x = np.asarray(x)
     if not x.dtype.isnative:
