@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from refq.errors import AccumulatorOverflowError
 
-
 WORTH_A_KERNEL = 1 << 27
 """Multiplications above which a compiled kernel is loaded: milliseconds of floating-point BLAS."""
 
