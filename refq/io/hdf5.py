@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from math import prod
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from typing import Any
 from refq.errors import LoadError
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_VARIABLE_LENGTH = 9
+"""Class of a datatype."""
 
 
 @contextmanager
@@ -27,6 +31,7 @@ def opened(source: Path | bytes) -> Iterator[Any]:
 
     if isinstance(source, bytes):
         _check_heaps(source)
+        _check_texts(source)
         with h5py.File(BytesIO(source), "r") as file:
             yield file
         return
@@ -34,6 +39,7 @@ def opened(source: Path | bytes) -> Iterator[Any]:
         raise LoadError("not an HDF5 file")
     with source.open("rb") as raw, mmap(raw.fileno(), 0, access=ACCESS_READ) as data:
         _check_heaps(data)
+        _check_texts(data)
     try:
         file = h5py.File(source, "r")
     except OSError as error:
@@ -52,7 +58,7 @@ def _check_heaps(data: Any) -> None:
     free space, and its size includes this header. Strings of variable length lie there, so does Keras' model_config.
     HDF5 2.0.0 does not return from such a file (`H5HG__cache_heap_deserialize`).
     """
-    width = _length_bytes(data)
+    width, _ = _widths(data)
     header = 8 + -(-width // 8) * 8
     steps = len(data) // header  # collections do not overlap, so that all their objects together are no more
     for found in re.finditer(rb"GCOL\x01", data):
@@ -67,8 +73,56 @@ def _check_heaps(data: Any) -> None:
             at += header + -(-size // 8) * 8 if index else size
 
 
-def _length_bytes(data: Any) -> int:
-    """Bytes of a length, from the superblock: behind the version, at 14 in versions 0 and 1, at 10 later."""
+def _check_texts(data: Any) -> None:
+    """Refuse texts of variable length that claim more bytes than the file has: the library fills them before it looks.
+
+    Notes
+    -----
+    HDF5 file format specification, section IV.A.2.m, attribute message: version; sizes of name, datatype and dataspace
+    in bytes 2 to 8; a character set in version 3; then the three, in version 1 each padded to 8 bytes; then the data. A
+    text of variable length is stored as its length (4 bytes), the address of its heap and its index there (4 bytes).
+    """
+    length_bytes, address_bytes = _widths(data)
+    item, left = 8 + address_bytes, len(data)
+    for found in re.finditer(rb"(?:model_config|keras_version|weight_names)\0", data):
+        for version, size in ((1, 8), (2, 8), (3, 9)):
+            start = found.start()
+            head = data[max(start - size, 0) : start]
+            if len(head) < size or head[0] != version:
+                continue
+            places = [start]
+            for part in struct.unpack("<3H", head[2:8]):
+                places.append(places[-1] + (-(-part // 8) * 8 if version == 1 else part))
+            _, kind, space, values = places
+            if values + item > len(data) or data[kind] & 15 != _VARIABLE_LENGTH:
+                continue
+            first = space + (8 if data[space] == 1 else 4)
+            sizes = [data[first + length_bytes * i : first + length_bytes * (i + 1)] for i in range(data[space + 1])]
+            count = min(prod(int.from_bytes(size, "little") for size in sizes), (len(data) - values) // item)
+            claimed = sum(
+                int.from_bytes(data[at : at + 4], "little") for at in range(values, values + item * count, item)
+            )
+            left -= item * count
+            if claimed > len(data) or left < 0:
+                raise LoadError(f"damaged HDF5 file: texts of {claimed} bytes at {values} in {len(data)}")
+
+
+def read_text(dataset: Any, path: Path) -> str | bytes:
+    """The one text of a dataset; LoadError where its length is more than the file's, see `_check_texts`."""
+    offset = dataset.id.get_offset()
+    if dataset.shape != () or offset is None:
+        raise LoadError(f"dataset {dataset.name!r} has the shape {dataset.shape}; one text is needed")
+    with path.open("rb") as raw:
+        raw.seek(offset)
+        claimed = int.from_bytes(raw.read(4), "little")
+    if dataset.dtype.kind == "O" and claimed > path.stat().st_size:
+        raise LoadError(f"damaged HDF5 file: a text of {claimed} bytes in {path.stat().st_size}")
+    return dataset[()]
+
+
+def _widths(data: Any) -> tuple[int, int]:
+    """Bytes of a length and of an address, from the superblock: its layout changed with version 2."""
     start = max(data.find(_SIGNATURE), 0)
-    place = start + (14 if data[start + 8 : start + 9] in (b"\0", b"\1") else 10)
-    return data[place] if place < len(data) and data[place] in (2, 4, 8, 16, 32) else 8
+    place = start + (13 if data[start + 8 : start + 9] in (b"\0", b"\1") else 9)
+    address, length = (size if size in (2, 4, 8, 16, 32) else 8 for size in (*data[place : place + 2], 0, 0)[:2])
+    return length, address

@@ -19,7 +19,7 @@ import numpy as np
 from refq.errors import LoadError
 from refq.graph import Graph, Node, QParams, TensorSpec
 from refq.io.damage import told
-from refq.io.hdf5 import opened
+from refq.io.hdf5 import opened, read_text
 
 FORMAT = 1
 _BLOW_UP = 64
@@ -88,10 +88,8 @@ def read(path: str | Path) -> Graph:
         version = file.attrs.get("refq_format")
         if version != FORMAT:
             raise LoadError(f"refq file format {version}, this version reads format {FORMAT}")
-        text = file["graph"]
-        if text.shape != ():
-            raise LoadError(f"dataset 'graph' has the shape {text.shape}; one text is needed")
-        return _from_json(json.loads(text[()]), file["constants"], limit=_BLOW_UP * _size(path))
+        text = json.loads(read_text(file["graph"], path))
+        return _from_json(text, file["constants"], limit=_BLOW_UP * _size(path))
 
 
 def _as_json(graph: Graph, places: dict[str, str]) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from refq.kernels import cpu, float_product
 ROW_TYPES = tuple(map(np.dtype, ("int8", "uint8", "int16")))
 COLUMN_TYPES = ROW_TYPES[:2]
 
+FEW_ROWS = 3
+"""Up to so many rows, packing a matrix that is used once takes longer than plain loops over it."""
+
 _DOTS = {"avx512vnni": (0, 2), "avxvnni": (1, 3), "avx512bw": (4, 4), "avx2": (5, 5)}
 """The instruction of 8-bit and of 16-bit rows: indices of intrinsics.DOTS."""
 
@@ -104,6 +107,7 @@ def integer_matmul(a: Any, b: Any, threads: int = 1) -> NDArray[np.int32]:
     if threads < 1:
         raise RangeError(f"threads={threads} must be at least 1")
     a = _matrix("a", a, ROW_TYPES)
+    packed = isinstance(b, PackedWeights)
     if not isinstance(b, PackedWeights):
         b = PackedWeights(_matrix("b", b, COLUMN_TYPES))
     if a.shape[1] != b.shape[0]:
@@ -115,7 +119,14 @@ def integer_matmul(a: Any, b: Any, threads: int = 1) -> NDArray[np.int32]:
     if route == "numpy":
         return float_product.product(a, b.b)
     c = np.empty((m, n), np.int32)
-    if route == "generic":
+    if m <= FEW_ROWS and not packed and (b.b.flags.c_contiguous or b.b.flags.f_contiguous):
+        from refq.kernels import generic_product
+
+        if b.b.flags.c_contiguous:
+            generic_product.product_of_few(np.ascontiguousarray(a), b.b, c)
+        else:
+            generic_product.product(np.ascontiguousarray(a), b.transposed(), c)
+    elif route == "generic":
         from refq.kernels import generic_product
         from refq.kernels.sharing import share
 
@@ -126,6 +137,21 @@ def integer_matmul(a: Any, b: Any, threads: int = 1) -> NDArray[np.int32]:
 
         multiply(a, b.panels(_DOTS[route][a.dtype == ROW_TYPES[2]]), c, threads)
     return c
+
+
+def narrow_matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int32] | None:
+    """`integer_matmul` of matrices of any integer type, or None where their values or REFQ_KERNELS do not allow it."""
+    if cpu.route() in ("numpy", "generic"):
+        return None
+    rows, columns = _narrowest(a, ROW_TYPES), _narrowest(b, COLUMN_TYPES)
+    if rows is None or columns is None:
+        return None
+    return integer_matmul(a.astype(rows), b.astype(columns))
+
+
+def _narrowest(x: NDArray[Any], dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any] | None:
+    low, high = int(x.min()), int(x.max())
+    return next((t for t in dtypes if np.iinfo(t).min <= low and high <= np.iinfo(t).max), None)
 
 
 def _matrix(name: str, x: Any, dtypes: tuple[np.dtype[Any], ...]) -> NDArray[Any]:

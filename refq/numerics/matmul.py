@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from refq.errors import AccumulatorOverflowError
 
+WORTH_A_KERNEL = 1 << 27
+"""Multiplications above which a compiled kernel is loaded: milliseconds of floating-point BLAS."""
+
 
 def exact_type(bound: int) -> np.dtype[Any]:
     """Narrowest type in which sums of products stay exact when no partial sum exceeds `bound` in magnitude.
@@ -59,9 +62,21 @@ def exact_matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int64]:
     -------
     int64 array (..., M, N)
 
+    Notes
+    -----
+    Floating-point BLAS is the rule. A large product of narrow matrices whose sums fit int32 is left to the kernels that
+    REFQ_KERNELS chooses (`refq.kernels`), which give the same integers.
+
     >>> exact_matmul(np.array([[127, -128]], np.int8), np.array([[127], [-128]], np.int8)).tolist()
     [[32513]]
     """
     largest_column = int(np.abs(b.astype(np.int64)).sum(axis=-2).max()) if b.size else 0
-    dtype = exact_type(magnitude(a) * largest_column)
+    bound = magnitude(a) * largest_column
+    if a.ndim == b.ndim == 2 and bound < 1 << 31 and a.size * b.shape[1] >= WORTH_A_KERNEL:
+        from refq.kernels.matmul import narrow_matmul
+
+        narrow = narrow_matmul(a, b)
+        if narrow is not None:
+            return narrow.astype(np.int64)
+    dtype = exact_type(bound)
     return (a.astype(dtype) @ b.astype(dtype)).astype(np.int64)
