@@ -13,9 +13,10 @@
           ...             ...          ...      ...      ...          each load of B is used 6 times
         A[i + 5][word]   acc50        acc51    acc52    acc53
 
-Why 6 x 4: 24 products need 10 loads, below the two loads a cycle that two products a cycle leave room for; the 24
-accumulators hide the latency of 4 to 5 cycles (10 would do); 24 + 4 + 1 fill 29 of 32 registers. Processors with 16
-registers of 8 lanes get 6 x 2. Narrow matrices, and the last panel of a ragged one, get fewer columns and more rows.
+Why 6 x 4: 24 products need 10 loads, below the two loads a cycle that two products a cycle leave room for. The 24
+accumulators hide the latency of 4 to 5 cycles (10 would do); with 4 operands, a broadcast and the bits to flip they
+fill 30 of 32 registers. Processors with 16 registers of 8 lanes get 6 x 2. Narrow matrices, and the last panel of a
+ragged one, get fewer columns and more rows.
 48 rows: a multiple of every row count. 512 words: C is read and written once in 2048 bytes of K; with 256 words and 192
 rows, the same memory, 2048 x 2048 x 2048 ran at 92 % of the speed.
 """

@@ -15,7 +15,8 @@ from refq.kernels import cpu, float_product
 _DOTS = {"avx512vnni": 0, "avxvnni": 1}
 """Instruction sets with a kernel of their own; the others run the NumPy route."""
 
-WORTH_A_THREAD = 1 << 23
+WORTH_A_THREAD = 1 << 26
+"""Multiplications that take longer, about 150 microseconds, than starting a thread, about 40."""
 
 
 @dataclass(frozen=True, kw_only=True)

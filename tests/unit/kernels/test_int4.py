@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refq.errors import RangeError, ShapeError, UnsupportedError
-from refq.kernels import cpu
+from refq.kernels import cpu, int4
 from refq.kernels.int4 import grouped_matmul, pack_int4
 
 ROUTES = ["numpy", "generic", *(f"native-{name}" for name in cpu.available())]
@@ -14,6 +14,8 @@ ROUTES = ["numpy", "generic", *(f"native-{name}" for name in cpu.available())]
 
 @pytest.fixture(params=ROUTES)
 def on_route(request, monkeypatch):
+    """A route, on which every product is worth its threads."""
+    monkeypatch.setattr(int4, "WORTH_A_THREAD", 1)
     monkeypatch.setenv(cpu.VARIABLE, request.param)
 
 

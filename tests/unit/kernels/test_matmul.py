@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import refq
 from refq.errors import RangeError, ShapeError, UnsupportedError
-from refq.kernels import cpu, float_product
+from refq.kernels import cpu, float_product, generic_product, panel_product
 
 ROUTES = ["numpy", "generic", *(f"native-{name}" for name in cpu.available())]
 ROW_TYPES, COLUMN_TYPES = ("int8", "uint8", "int16"), ("int8", "uint8")
@@ -24,6 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:compiled kernels cannot be kept:
 
 @pytest.fixture(params=ROUTES)
 def on_route(request, monkeypatch):
+    """A route, on which every product is worth its threads."""
+    monkeypatch.setattr(panel_product, "WORTH_A_THREAD", 1)
     monkeypatch.setenv(cpu.VARIABLE, request.param)
     return request.param
 
@@ -135,6 +137,15 @@ def test_results_are_the_callers_own(on_route):
     assert c.flags.c_contiguous
     assert c.flags.owndata
     assert c.flags.writeable
+
+
+def test_plain_loops_mean_the_same_uncompiled():
+    a, b = np.array([[-128, 5, 7, 1, 2]], np.int8), np.arange(-5, 5, dtype=np.int8).reshape(5, 2)
+    for compute, right in ((generic_product.product, np.ascontiguousarray(b.T)), (generic_product.product_of_few, b)):
+        for function in (compute, compute.py_func):
+            c = np.empty((1, 2), np.int32)
+            function(a, right, c)
+            assert c.tolist() == naive(a, b)
 
 
 def test_float32_chunks_are_as_long_as_exactness_allows():
