@@ -161,30 +161,33 @@ class _Bound:
             self.values[name] = self._buffer(graph, name, shapes[name])
         for step in plan._steps:
             node = step.node
-            operands = [
-                None if not name else self.values[name] if name in self.values else plan.constant(name)
-                for name in node.inputs
-            ]
             if step.is_view:
-                self.values[node.output] = operands[0].reshape(shapes[node.output])  # type: ignore[union-attr]
+                self.values[node.output] = self.values[node.inputs[0]].reshape(shapes[node.output])
                 continue
             for name in node.outputs:
-                self.values[name] = self._buffer(graph, name, shapes[name])
+                if graph.tensors[name].qparams is not None:
+                    self.values[name] = self._buffer(graph, name, shapes[name])
             if step.bind is not None:
-                activations: Any = [
-                    array for name, array in zip(node.inputs, operands, strict=True) if name in self.values
-                ]
+                activations = [self.values[name] for name in node.inputs if name in self.values]
                 self.calls.append(step.bind(activations, self.values[node.output]))
             else:
-                self.calls.append(self._interpreted(node, compute, operands))
+                self.calls.append(self._interpreted(node, plan, compute))
 
-    def _interpreted(self, node: Node, compute: Any, inputs: list[Any]) -> Call:
-        targets = [self.values[name] for name in node.outputs]
+    def _interpreted(self, node: Node, plan: Plan, compute: Any) -> Call:
+        """A node as the layer computes it; plain integers (places, conditions) keep the type they come in."""
+        values = self.values
 
         def call() -> None:
+            operands = [
+                None if not name else values[name] if name in values else plan.constant(name) for name in node.inputs
+            ]
             with blame(node):
-                for target, y in zip(targets, compute(node, inputs), strict=True):
-                    target[...] = y
+                results = compute(node, operands)
+            for name, y in zip(node.outputs, results, strict=True):
+                if plan.graph.tensors[name].qparams is None:
+                    values[name] = y
+                else:
+                    values[name][...] = y
 
         return call
 
