@@ -41,7 +41,8 @@ holds the readable implementation.
     [lowest, highest] of the output grid, narrowed by a fused activation to z_y + half_away(f32(limit) / s_y);
     then cast.
     Real inputs enter as clamp(round(f32(x) / s) + z), rounded as the profile's `input_rounding` says.
-    Accumulators have the profile's width: `Accumulator`: wrap, saturate at the end of the sum, or stop the run.
+    Accumulators have the profile's width: `Accumulator`: wrap, saturate or stop the run, looked at once after the sum,
+    or after every addition: the bias first, then terms in the order fy, fx, c.
     Which widths no input can overflow: `bounds.accumulator_bits`, `refq.safe_accumulators(graph)`.
     What happened at the limits (overflows, wraps, clamps, ties): `Arithmetic.watched(Events())`.
 
@@ -58,10 +59,18 @@ holds the readable implementation.
     Mean              acc = sum x_q - n z_x;  (m, s) of s_x / s_y;  k = min(floor(log2 n), 32, 31 + s);
                       R with m' = (m << k) // n, s' = s - k
     AveragePool2D     half away of sum / count over cells inside the image (grids equal); else R[s_x / (s_y count)]
-    MaxPool2D, ReduceMax, Maximum, Minimum     on codes; operands of another grid are requantized first
+    Divide            a, b = steps, sign(b) moved to a; a << its headroom h; (m, s) of f32(s_a / (s_b s_y));
+                      SRDHM(SRDHM(a << h, 1 / b), m), then RDbP by the places of 1 / b, h and -s
+    SquaredDifference a, b, t as in Add with k = 7 (6 above 8 bits); R[t**2 / (2**(2k) s_y)]((a - b)**2)
+    Sum               R[s_x / s_y](sum x_q - n z_x)
+    ReduceProd        p = R[s_x / s_y**(1/n)](p (x_q - z_x)), factor by factor, and R(p) once more
+    Equal, Less ...   a = R[s_a]((a_q - z_a) << 8), b likewise, compared; above 8 bits the codes themselves
+    MaxPool2D, ReduceMax, ReduceMin, ArgMax, ArgMin, TopK, Maximum, Minimum     on codes; operands of another grid are
+                      requantized first
     Relu              x >= 0: R[s_x / s_y](x_q - z_x); x < 0: R[s_x alpha / s_y](x_q - z_x), alpha = 0 gives 0
     Prelu             x < 0: R[s_x s_alpha / s_y]((x_q - z_x)(alpha_q - z_alpha))
-    Reshape, Transpose, Slice, Pad, Tile, Reverse, ResizeNearest, Concatenate, Embedding, Identity, Requantize
+    Reshape, Transpose, Slice, Split, Pad, Tile, Reverse, Gather, Select, SpaceToDepth, DepthToSpace, SpaceToBatch,
+    BatchToSpace, BroadcastTo, ResizeNearest, Concatenate, Embedding, Identity, Requantize
                       codes move; where grids differ y = R[s_x / s_y](x_q - z_x). Padding holds z_x
     ResizeBilinear    places and weights with 10 fraction bits; sum of 4 products / 2**20, half away
     Sigmoid, Tanh, Exp, Log, Gelu, Elu, Selu, Softplus, Softsign, Swish, Mish, HardSigmoid, Square, Sin, Cos
@@ -92,12 +101,22 @@ holds the readable implementation.
     Sources: LiteRT's kernels/internal/reference and common.h; tests/peers holds the rules to the running tool.
 
 7. Profile cmsis-nn: as litert, multipliers formed as there; but Dense is double, Dense at 16 bits int64
-    (`arm_nn_requantize`, `arm_nn_requantize_s64`). LSTM (8 and 16 bits): sigmoid16 and tanh16 by table, products with
-    the cell state by double, gates of 16-bit activations by int64.
+    (`arm_nn_requantize`, `arm_nn_requantize_s64`), Multiply float64_factor.
+    LSTM (8 and 16 bits): sigmoid16 and tanh16 by table, products with the cell state by double, gates of 16-bit
+    activations by int64.
 
 8. Profile onnx: ONNX Runtime on x86-64; int32 accumulators that wrap; inputs half even
     Sums of products as in 6 with R = float32_half_even, M float32_factor; every other operator in float32 between
     codes, see `onnxruntime`: this profile has no integer hardware equivalent.
+
+   Profile xnnpack: LiteRT's default delegate, 8-bit codes; M float32_factor
+    Sums of products, Multiply    as in 6 with R = float32_half_even
+    Add, Subtract     n = 20 - floor(log2 max(s_a, s_b) / s_y); m = rint(f32(s / s_y) 2**n) an operand;
+                      ((a_q - z_a) m_a +- (b_q - z_b) m_b + 2**(n - 1)) >> n
+    leaky Relu, Requantize        ((x_q - z_x) m + 128) >> 8, m = rint(256 s_x / s_y), or of s_x alpha / s_y below 0
+    Mean              rint(f32(sum x_q - n z_x) * (f32(s_x / s_y) * f32(1 / n)) + z_y)
+    Elu               a table, rint(f(x) / s_y + z_y);  ResizeBilinear: weights of 11 bits, (sum + 2**21) >> 22
+    What the delegate leaves to LiteRT's own kernels follows 6 (`xnnpack`).
 
 9. Profile dyadic: HAWQ-V3. R is dyadic everywhere, M float32_product; int32 accumulators; inputs half even
     Add, Subtract     R[s_a / s_y](a_q - z_a) +- R[s_b / s_y](b_q - z_b): each branch rounded, then added (`residual`)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ class _Step:
 
 
 class Plan:
-    """The integer path of one graph under one arithmetic, constants prepared; not for several threads at once.
+    """The integer path of one graph under one arithmetic, constants prepared; threads that share it take turns.
 
     Results equal those of `refq.run` on NumPy bit for bit. Buffers belong to input shapes and are used again; a large
     batch goes through in pieces whose activations fit the second cache, where every node treats images one by one.
@@ -64,6 +65,7 @@ class Plan:
         self._steps = tuple(self._step(node) for node in graph.nodes)
         self._bound: OrderedDict[tuple[Any, ...], _Bound] = OrderedDict()
         self._most = self._largest_piece()
+        self._lock = Lock()
         self.native = tuple(step.node.name for step in self._steps if step.bind is not None)
 
     def run(self, codes: Mapping[str, Array], keep: Iterable[str] | None = None) -> dict[str, Array]:
@@ -78,7 +80,10 @@ class Plan:
         -------
         dict: name -> array
         """
-        wanted = tuple(self.graph.outputs if keep is None else keep)
+        with self._lock:
+            return self._run(codes, tuple(self.graph.outputs if keep is None else keep))
+
+    def _run(self, codes: Mapping[str, Array], wanted: tuple[str, ...]) -> dict[str, Array]:
         batch = 1 if self._most is None else max(len(array) for array in codes.values())
         if self._most is None or batch <= self._most:
             return {name: array.copy() for name, array in self._pass(codes, wanted).items()}
