@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from refq.errors import UnsupportedError
 from refq.graph import LoopNest, QParams
 from refq.numerics import Accumulator, Arithmetic, Requantizer, exact_type, magnitude
+from refq.numerics.bit_planes import is_binary
 from refq.numerics.lookup import code_table, interpolate, interpolation_table
 
 Shape = tuple[int, ...]
@@ -153,6 +154,10 @@ class MacLayer(Layer):
         db = None if b is None else dy.reshape(-1, dy.shape[-1]).sum(axis=0)
         return dx, dw, db
 
+    def binary_product(self, x: Array, w: Array) -> NDArray[np.int32] | None:
+        """`product` of integers -1 and 1 from bits, padding 0; None where a layer has no such form."""
+        return None
+
     def terms(self, x: Array, w: Array) -> Iterator[Array]:
         """The summands of `product` one by one, each of the output's shape, in the stated order: fy, fx, c."""
         raise UnsupportedError(f"{self.op} states no order of summation; use an accumulator of order 'end'")
@@ -181,8 +186,11 @@ class MacLayer(Layer):
         int64, shape of the output; the caller fits them into the profile's accumulator
         """
         x, w, bound = self._centred(x_q, w_q, x_zero, w_zero)
-        dtype = exact_type(bound)
-        y = self.product(x.astype(dtype), w.astype(dtype)).astype(np.int64)
+        y = self.binary_product(x, w) if is_binary(w) and is_binary(x) else None
+        if y is None:
+            dtype = exact_type(bound)
+            y = self.product(x.astype(dtype), w.astype(dtype))
+        y = y.astype(np.int64)
         return y if b_q is None else y + b_q.astype(np.int64)
 
     def register(self, codes: Sequence[Any], x_zero: Any, w_zero: Any, accumulator: Accumulator) -> NDArray[np.int64]:

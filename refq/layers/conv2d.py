@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refq.errors import ShapeError
 from refq.graph import LoopNest
 from refq.layers.base import Array, MacLayer, Shape, elements
 from refq.layers.registry import layer
 from refq.layers.windows import Padding, Pair, Window, crop_image, pad_image, patches, resolve, tap
+from refq.numerics.bit_convolution import bit_convolution
+from refq.numerics.bit_planes import pack_bits
 
 _PATCH_BYTES = 64 << 20
 """Patches are copied for as many images at a time as fit this, so that memory does not grow with the batch."""
@@ -55,6 +58,20 @@ class Conv2D(MacLayer):
                 part = y[start : start + step, ..., g * (outputs // groups) : (g + 1) * (outputs // groups)]
                 part[...] = (rows @ columns[g]).reshape(part.shape)
         return y
+
+    def binary_product(self, x: Array, w: Array) -> NDArray[np.int32] | None:
+        if self.groups > 1:
+            return None
+        window = self.window(x.shape, w.shape)
+        return bit_convolution(
+            x,
+            pack_bits(w.reshape(len(w), -1)),
+            kernel=window.kernel,
+            out=window.out,
+            strides=window.strides,
+            dilation=window.dilation,
+            before=(window.pads[0][0], window.pads[1][0]),
+        )
 
     def terms(self, x: Array, w: Array) -> Iterator[Array]:
         window = self.window(x.shape, w.shape)

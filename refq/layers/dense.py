@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 from math import prod
 
+import numpy as np
+from numpy.typing import NDArray
+
 from refq.errors import ShapeError
 from refq.graph import LoopNest
 from refq.layers.base import Array, MacLayer, Shape, elements
 from refq.layers.registry import layer
+from refq.numerics.bit_planes import pack_bits
+from refq.numerics.bit_products import packed_matmul
 
 
 @layer("Dense")
@@ -23,6 +28,9 @@ class Dense(MacLayer):
 
     def product(self, x: Array, w: Array) -> Array:
         return x @ w.T
+
+    def binary_product(self, x: Array, w: Array) -> NDArray[np.int32]:
+        return packed_matmul(pack_bits(x), pack_bits(w)).reshape(*x.shape[:-1], len(w))
 
     def terms(self, x: Array, w: Array) -> Iterator[Array]:
         return (x[..., k, None] * w[:, k] for k in range(w.shape[1]))

@@ -143,6 +143,13 @@ def pack_bits(codes: Any, grid: Grid = "binary", bits: int = 1) -> PackedBits:
     return PackedBits(planes=np.stack(planes), depth=depth, grid=grid)
 
 
+def is_binary(codes: NDArray[Any]) -> bool:
+    """Whether there are codes and all are -1 or 1; wider codes are told from their extremes."""
+    if not codes.size or int(codes.min()) < -1 or int(codes.max()) > 1:
+        return False
+    return np.count_nonzero(codes) == codes.size
+
+
 def _check(rows: NDArray[Any], grid: Grid, bits: int) -> None:
     if grid not in ("binary", "ternary", "unsigned", "signed"):
         raise RangeError(f"grid={grid!r} is not one of binary, ternary, unsigned, signed")
@@ -157,5 +164,5 @@ def _check(rows: NDArray[Any], grid: Grid, bits: int) -> None:
     if smallest < low or largest > high:
         worst = smallest if smallest < low else largest
         raise RangeError(f"code={worst} is outside [{low}, {high}] of the {grid} grid; quantize to that grid first")
-    if grid == "binary" and np.count_nonzero(rows) != rows.size:
+    if grid == "binary" and not is_binary(rows):
         raise RangeError("code=0 is not on the binary grid of -1 and 1; use grid='ternary'")

@@ -6,7 +6,7 @@ ternary pairs need one pass (Rastegari et al. 2016, XNOR-Net, section 3.2; Li et
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,7 @@ class _Product:
 
     def run(self, threads: int) -> NDArray[np.int32]:
         from refq.kernels import cpu
+        from refq.kernels.sharing import share
 
         route = cpu.route()
         if route == "numpy":
@@ -76,14 +77,7 @@ class _Product:
         else:
             work, width = self.native, self.b.panels.shape[1] * self.b.panels.shape[3]
         c = np.empty((self.rows, width), np.int32)
-        if threads == 1:
-            work(c, 0, self.rows)
-        else:
-            step = -(-self.rows // threads)
-            with ThreadPoolExecutor(threads) as pool:
-                futures = [pool.submit(work, c, m, min(m + step, self.rows)) for m in range(0, self.rows, step)]
-            for future in futures:
-                future.result()
+        share(threads, self.rows, 4, partial(work, c))
         y = np.ascontiguousarray(c[:, : self.columns])
         return y if self.correction is None else y + self.correction
 

@@ -100,7 +100,7 @@ class Panels:
         count, dims, width = self.array.shape
         labels, scores = np.empty((count, width), np.int32), np.empty((count, width), np.float32)
         halves = (0.5 * np.square(centroids, dtype=np.float64).sum(axis=1)).astype(np.float32)
-        if cpu.route().startswith("avx512"):
+        if cpu.route() not in ("numpy", "generic"):
             groups = -(-len(centroids) // CENTROIDS)
             full = np.zeros((groups * CENTROIDS, dims), np.float32)
             full[: len(centroids)] = centroids

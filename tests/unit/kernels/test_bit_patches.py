@@ -65,6 +65,16 @@ def test_copied_bits_land_where_they_belong(start, count, place, seed):
         assert sum(int(word) << (64 * i) for i, word in enumerate(target)) == expected
 
 
+def test_every_alignment_of_source_and_target():
+    source = np.random.default_rng(0).integers(0, 1 << 63, 3, np.uint64) * np.uint64(2) + np.uint64(1)
+    whole = sum(int(word) << (64 * i) for i, word in enumerate(source))
+    for start, place in np.ndindex(64, 64):
+        target = np.zeros(3, np.uint64)
+        bit_patches.copy_bits(source, start, target, place, 100)
+        expected = ((whole >> start) & ((1 << 100) - 1)) << place
+        assert sum(int(word) << (64 * i) for i, word in enumerate(target)) == expected
+
+
 def test_interpreted_patches_equal_the_compiled_ones():
     x = draw("ternary", 1, (2, 4, 5, 9), 0)
     image = pack_bits(x.reshape(8, 45), "ternary").planes[1]

@@ -49,6 +49,14 @@ def test_training_lowers_the_error():
     assert errors[-1] < 0.9 * errors[0]
 
 
+@pytest.mark.parametrize("factor", [1e-30, 1e30])
+def test_codes_follow_the_scale(factor):
+    x, codebook = points(), trained(points(), subspaces=2, centroids=20, iterations=1)
+    scaled = ProductCodebook(centroids=codebook.centroids * np.float32(factor))
+    agreeing = encode(scaled, x * np.float32(factor)) == encode(codebook, x)
+    assert agreeing.mean() > 0.99  # all but points half-way between two centroids
+
+
 def test_threads_change_nothing():
     x = points(500, 8)
     one, three = (trained(x, subspaces=4, centroids=16, threads=threads) for threads in (1, 3))
