@@ -5,26 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from refq.kernels.compiled import compiled
-from refq.kernels.requantize import requantize_row
+from refq.kernels.lanes import sum_lanes
+
+_DOUBLE, _SINGLE, _SINGLE_AWAY = (sum_lanes(rule) for rule in range(3))
 
 
 @compiled
-def add_aligned(a, b, a_table, b_table, constants, limits, acc, y):
-    """y = requantize(a_table[a] + b_table[b]); a, b (elements) uint8; y int8; tables (256) int32.
+def add(a, b, settings, left, limits, y):
+    """Sums or differences of codes; a, b, y (elements) int8; limits: rule, zero, low, high.
 
-    Codes are bytes here, so that they index without a sign: entry 255 belongs to code -1.
-
-
-    constants (3, len(acc)) int32: bias, multiplier, right shift; acc int32 scratch; limits: rule, zero, low, high
+    settings (9) int32, left: see `lanes.sum_lanes`
     """
-    block, sums, out = len(acc), acc.ctypes.data, y.ctypes.data
-    settings, stride = constants.ctypes.data, 4 * constants.shape[1]
-    for start in range(0, len(y), block):
-        count = min(block, len(y) - start)
-        left, right = a[start : start + count], b[start : start + count]
-        for i in range(count):
-            acc[i] = a_table[left[i]] + b_table[right[i]]
-        requantize_row(sums, settings, stride, limits, out + start, count)
+    rule, zero, low, high = limits
+    x0, x1, constants, out = a.ctypes.data, b.ctypes.data, settings.ctypes.data, y.ctypes.data
+    for i in range(0, len(y), 16):
+        count = min(16, len(y) - i)
+        if rule == 0:
+            _DOUBLE(x0 + i, x1 + i, constants, left, zero, low, high, out + i, count)
+        elif rule == 1:
+            _SINGLE(x0 + i, x1 + i, constants, left, zero, low, high, out + i, count)
+        else:
+            _SINGLE_AWAY(x0 + i, x1 + i, constants, left, zero, low, high, out + i, count)
 
 
 @compiled

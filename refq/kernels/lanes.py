@@ -17,7 +17,7 @@ LANES = 16
 _I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _BYTES, _WORDS, _LONGS = ir.VectorType(_I8, LANES), ir.VectorType(_I32, LANES), ir.VectorType(_I64, LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
-_STORE = "llvm.masked.store.v16i8.p0"
+_LOAD, _STORE = "llvm.masked.load.v16i8.p0", "llvm.masked.store.v16i8.p0"
 
 
 def _all(kind: Any, value: int) -> Any:
@@ -67,6 +67,32 @@ def _single_away(builder: Any, acc: Any, m: Any, s: Any) -> Any:
 _RULES = (_double, _single, _single_away)
 
 
+def _first(builder: Any, count: Any) -> Any:
+    """Which of the 16 lanes are among the first `count`."""
+    return builder.icmp_signed("<", ir.Constant(_WORDS, list(range(LANES))), _spread(builder, count))
+
+
+def _settle(builder: Any, steps: Any, zero: Any, low: Any, high: Any, y: Any, count: Any) -> None:
+    """Add the zero point, clamp, and store the first `count` codes."""
+    code = builder.add(steps, _spread(builder, zero))
+    lowest, highest = _spread(builder, low), _spread(builder, high)
+    code = builder.select(builder.icmp_signed("<", code, lowest), lowest, code)
+    code = builder.select(builder.icmp_signed(">", code, highest), highest, code)
+    kinds = (_BYTES, _BYTES.as_pointer(), _I32, _MASK)
+    store = builder.module.declare_intrinsic(_STORE, (), ir.FunctionType(ir.VoidType(), kinds))
+    pointer = builder.inttoptr(y, _BYTES.as_pointer())
+    builder.call(store, (builder.trunc(code, _BYTES), pointer, ir.Constant(_I32, 1), _first(builder, count)))
+
+
+def _codes(builder: Any, address: Any, count: Any) -> Any:
+    """The first `count` int8 codes at an address as int32; nothing behind them is read."""
+    kinds = (_BYTES.as_pointer(), _I32, _MASK, _BYTES)
+    load = builder.module.declare_intrinsic(_LOAD, (), ir.FunctionType(_BYTES, kinds))
+    pointer = builder.inttoptr(address, _BYTES.as_pointer())
+    arguments = (pointer, ir.Constant(_I32, 1), _first(builder, count), _all(_BYTES, 0))
+    return builder.sext(builder.call(load, arguments), _WORDS)
+
+
 @cache
 def requantize_lanes(rule: int) -> Any:
     """Up to 16 accumulators to int8 codes, as a Numba intrinsic.
@@ -87,16 +113,43 @@ def requantize_lanes(rule: int) -> Any:
             acc, bias, multiplier, shift, zero, low, high, y, count = arguments
             total = builder.add(_load(builder, acc, _WORDS), _load(builder, bias, _WORDS))
             m, s = _load(builder, multiplier, _WORDS), _load(builder, shift, _WORDS)
-            code = builder.add(_RULES[rule](builder, total, m, s), _spread(builder, zero))
-            lowest, highest = _spread(builder, low), _spread(builder, high)
-            code = builder.select(builder.icmp_signed("<", code, lowest), lowest, code)
-            code = builder.select(builder.icmp_signed(">", code, highest), highest, code)
-            places = ir.Constant(_WORDS, list(range(LANES)))
-            mask = builder.icmp_signed("<", places, _spread(builder, count))
-            pointer = builder.inttoptr(y, _BYTES.as_pointer())
-            kinds = (_BYTES, _BYTES.as_pointer(), _I32, _MASK)
-            store = builder.module.declare_intrinsic(_STORE, (), ir.FunctionType(ir.VoidType(), kinds))
-            builder.call(store, (builder.trunc(code, _BYTES), pointer, ir.Constant(_I32, 1), mask))
+            _settle(builder, _RULES[rule](builder, total, m, s), zero, low, high, y, count)
+            return target.get_dummy_value()
+
+        return signature, emit
+
+    return lanes
+
+
+@cache
+def sum_lanes(rule: int) -> Any:
+    """Up to 16 sums or differences of int8 codes on grids of their own, as a Numba intrinsic.
+
+        lanes(a, b, settings, left, zero, low, high, y, count)
+        y = R(R_a((a - z_a) << left) + sign * R_b((b - z_b) << left)) + zero, clamped
+
+    a, b, y : addresses of codes, of which `count` (1..16) are read and written
+    settings : address of 9 int32: z_a, multiplier and right shift of R_a; the same of b; those of R; sign
+    """
+
+    @intrinsic
+    def lanes(context, a, b, settings, left, zero, low, high, y, count):
+        signature = types.void(*[types.intp] * 9)
+
+        def emit(target: Any, builder: Any, _: Any, arguments: Any) -> Any:
+            a, b, settings, left, zero, low, high, y, count = arguments
+
+            def setting(place: int) -> Any:
+                address = builder.add(settings, ir.Constant(_I64, 4 * place))
+                return _spread(builder, builder.sext(_load(builder, address, _I32), _I64))
+
+            def aligned(address: Any, first: int) -> Any:
+                steps = builder.sub(_codes(builder, address, count), setting(first))
+                shifted = builder.shl(steps, _spread(builder, left))
+                return _RULES[rule](builder, shifted, setting(first + 1), setting(first + 2))
+
+            total = builder.add(aligned(a, 0), builder.mul(aligned(b, 3), setting(8)))
+            _settle(builder, _RULES[rule](builder, total, setting(6), setting(7)), zero, low, high, y, count)
             return target.get_dummy_value()
 
         return signature, emit

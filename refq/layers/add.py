@@ -16,35 +16,50 @@ from refq.numerics import Arithmetic, rounding_divide_by_power_of_two
 _NEAR = 1e-3  # LiteRT `CheckedLog2`: how far log2 of a scale may be from an integer
 
 
-def align(codes: Sequence[Any], grids: Sequence[Any], out: QParams, op: str, arithmetic: Arithmetic) -> Any:
-    """Bring two operands to one fine common scale.
+def common_scale(grids: Sequence[QParams], out: QParams) -> tuple[int, list[float], float]:
+    """The fine scale two operands are added at, t / 2**left with t = 2 max(s_a, s_b).
 
     Returns
     -------
-    a, b : int64 arrays at the scale t / 2**left, with t = 2 max(s_a, s_b), left = 20 (15 for 16-bit codes)
+    left : 20, or 15 for codes above 8 bits
+    ratios : s_a / t and s_b / t, the factors to there after a shift to the left
     real : the factor from there to steps of the output grid
 
     Notes
     -----
-    LiteRT ADD and SUB: the left shift keeps the bits that the rescaling of the smaller operand would lose. It fills an
-    int32 with codes of 16 bits; wider ones are refused.
+    LiteRT ADD and SUB: the left shift keeps the bits that the rescaling of the smaller operand would lose.
     """
-    a_grid, b_grid = grids[0], grids[1]
-    bits = max(a_grid.bits, b_grid.bits)
+    left = 20 if max(grid.bits for grid in grids) <= 8 else 15
+    scales = [float(grid.scale) for grid in grids]
+    common = 2 * max(scales)
+    return left, [scale / common for scale in scales], common / ((1 << left) * float(out.scale))
+
+
+def align(codes: Sequence[Any], grids: Sequence[Any], out: QParams, op: str, arithmetic: Arithmetic) -> Any:
+    """Bring two operands to their `common_scale`.
+
+    Returns
+    -------
+    a, b : int64 arrays at that scale
+    real : the factor from there to steps of the output grid
+
+    Raises
+    ------
+    UnsupportedError    codes above 16 bits, which the left shift would push out of an int32
+    """
+    bits = max(grid.bits for grid in grids[:2])
     if bits > 16:
         raise UnsupportedError(
             f"{op} of {bits}-bit codes leaves the int32 that arithmetic {arithmetic.name!r} adds in; use one that "
             "rescales operands one by one, such as 'dyadic' or 'ibert'"
         )
-    requantize = arithmetic.requantizer(op, a_grid.bits)
-    left = 20 if bits <= 8 else 15
-    scales = [grid.scale.astype(np.float64) for grid in (a_grid, b_grid, out)]
-    common = 2 * max(scales[0], scales[1])
+    requantize = arithmetic.requantizer(op, grids[0].bits)
+    left, ratios, real = common_scale(grids[:2], out)
     aligned = [
-        requantize((q.astype(np.int64) - grid.zero_point) << left, scale / common)
-        for q, grid, scale in zip(codes, (a_grid, b_grid), scales[:2], strict=True)
+        requantize((q.astype(np.int64) - grid.zero_point) << left, ratio)
+        for q, grid, ratio in zip(codes, grids, ratios, strict=True)
     ]
-    return *aligned, common / ((1 << left) * scales[2])
+    return *aligned, real
 
 
 def shifts(grids: Sequence[QParams], out: QParams) -> list[int] | None:

@@ -5,43 +5,38 @@ from __future__ import annotations
 import numpy as np
 
 from refq.errors import RefqError
-from refq.layers.add import align
+from refq.layers.add import common_scale
 from refq.numerics.softmax8 import softmax_parameters
 from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers
 
 _BY_BYTE = np.arange(256, dtype=np.uint8).view(np.int8)
 """Every code, in the order of its byte."""
-_BLOCK = 1024
-"""Elements a sum holds as int32 at a time: 4 KiB, well inside the first cache."""
 
 
 @lowers("Add", "Subtract")
 def _add(site: Site) -> Bind | None:
-    """Both operands through a table of what `align` makes of each code; subtraction negates the second table."""
-    a_grid = site.grids[0]
-    if not site.is_int8(0, 1) or a_grid is None or site.layer.shift_only or site.shapes[0] != site.shapes[1]:
+    a_grid, b_grid, out = *site.grids, site.out
+    if not site.is_int8(0, 1) or a_grid is None or b_grid is None or site.constants:
         return None
-    from refq.kernels.elementwise import add_aligned
+    if site.layer.shift_only or site.shapes[0] != site.shapes[1]:
+        return None
+    from refq.kernels.elementwise import add
 
-    grids, out = site.grids, site.out
-    codes = _BY_BYTE
-    a, b, real = align([codes, codes], grids, out, site.node.op, site.arithmetic)
-    tables = [aligned((256,), np.int32) for _ in range(2)]
-    tables[0][...], tables[1][...] = site.layer.join(a, 0), site.layer.join(0, b)
-    bound = int(np.abs(tables[0]).max()) + int(np.abs(tables[1]).max())
-    found = fixed_point(site.arithmetic.requantizer(site.node.op, a_grid.bits), real, bound)
-    if found is None or site.constants:
+    requantizer = site.arithmetic.requantizer(site.node.op, a_grid.bits)
+    left, ratios, real = common_scale((a_grid, b_grid), out)
+    factors = [fixed_point(requantizer, factor, 1 << (left + 9)) for factor in (*ratios, real)]
+    known = [factor for factor in factors if factor is not None]
+    if len(known) < len(factors):
         return None
-    rule, m, s = found
-    constants = aligned((3, _BLOCK), np.int32)
-    constants[1], constants[2] = m, s
+    rule = known[0][0]
+    a, b, leave = ([int(m[0]), int(s[0])] for _, m, s in known)
+    sign = 1 if site.node.op == "Add" else -1
+    settings = np.array([int(a_grid.zero_point), *a, int(b_grid.zero_point), *b, *leave, sign], np.int32)
     limits = (rule, int(out.zero_point), *site.limits)
 
     def bind(inputs: list[Array], y: Array) -> Call:
-        acc = aligned((_BLOCK,), np.int32)
-        left, right = (array.reshape(-1).view(np.uint8) for array in inputs)
-        flat = y.reshape(-1)
-        return lambda: add_aligned(left, right, *tables, constants, limits, acc, flat)
+        x0, x1, flat = (array.reshape(-1) for array in (*inputs, y))
+        return lambda: add(x0, x1, settings, left, limits, flat)
 
     return bind
 
