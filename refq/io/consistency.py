@@ -21,13 +21,18 @@ def check(graph: Graph) -> None:
 
     Raises
     ------
-    GraphError    a name that is no text, operands a layer does not have, an attribute of another type
+    GraphError    a name that is no text, a constant of another type or shape than stated, operands a layer does not
+                  have, an attribute of another type
     ShapeError    a shape that is not made of sizes, or not the one its node gives
     RangeError    a grid along an axis that the tensor does not have
     """
     _check_names(graph)
     for name, spec in graph.tensors.items():
         _check_spec(name, spec)
+    for name, array in graph.constants.items():
+        spec = graph.tensors[name]
+        if array.dtype.name != spec.dtype or array.shape != spec.shape:
+            raise GraphError(f"constant {name!r} is {array.dtype.name}{list(array.shape)}, the graph says {spec}")
     for node in graph.nodes:
         with blame(node):
             _check_node(graph, node)

@@ -3,6 +3,7 @@
 import json
 
 import h5py
+import numpy as np
 import pytest
 
 import refq
@@ -40,6 +41,7 @@ def test_the_unchanged_file_loads(tmp_path):
         (lambda g, n, t: n["conv"]["attrs"].update(padding="sane"), GraphError, "padding='sane' does not fit"),
         (lambda g, n, t: n["conv"]["attrs"].update(strides=[1, "1"]), GraphError, "strides=.* does not fit"),
         (lambda g, n, t: n["conv"]["attrs"].update(groups=None), GraphError, "groups=None does not fit"),
+        (lambda g, n, t: t["conv/bias"].update(dtype="int32"), GraphError, "constant 'conv/bias' is float32"),
         (lambda g, n, t: t["conv_1"].update(shape=[1, 6, 6, 5]), ShapeError, "the graph says"),
         (lambda g, n, t: t["x"].update(shape=[1, 6.0, 6, 3]), ShapeError, "tensor 'x' has the unusable shape"),
         (
@@ -57,3 +59,14 @@ def test_a_graph_that_contradicts_itself_is_refused(tmp_path, change, error, tex
         refq.load(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert str(caught.value).isprintable()
+
+
+def test_constants_of_numbers_that_are_not_real_are_refused(tmp_path):
+    path = tmp_path / "m.h5"
+    refq.save(residual(), path)
+    with h5py.File(path, "r+") as file:
+        place = next(name for name in file["constants"] if name.endswith("bn.gamma"))
+        del file["constants"][place]
+        file["constants"][place] = np.ones(4, np.complex64)
+    with pytest.raises(GraphError, match="constant 'bn/gamma' is complex64"):
+        refq.load(path)
