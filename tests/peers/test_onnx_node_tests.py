@@ -13,12 +13,17 @@ from refq.errors import RefqError
 onnx = pytest.importorskip("onnx")
 
 NEEDED = {
-    "Add": 8, "AveragePool": 13, "BatchNormalization": 2, "Clip": 8, "Concat": 12, "Conv": 6, "ConvTranspose": 8,
-    "DepthToSpace": 2, "Elu": 3, "Expand": 2, "Flatten": 9, "Gelu": 4, "Gemm": 11, "GlobalAveragePool": 2,
-    "HardSigmoid": 3, "HardSwish": 1, "InstanceNormalization": 2, "LeakyRelu": 3, "LogSoftmax": 7, "MatMul": 7,
-    "Max": 10, "MaxPool": 12, "Min": 10, "Mul": 8, "PRelu": 2, "Pad": 3, "ReduceMax": 6, "ReduceMean": 8, "Reshape": 9,
-    "Resize": 3, "Selu": 3, "Sigmoid": 2, "Slice": 7, "Softmax": 7, "SpaceToDepth": 4, "Split": 6, "Squeeze": 2,
-    "Sub": 8, "Sum": 3, "Tanh": 2, "ThresholdedRelu": 3, "Tile": 2, "Transpose": 7, "Unsqueeze": 7, "Upsample": 1,
+    "Abs": 1, "Add": 8, "And": 8, "ArgMax": 8, "ArgMin": 8, "AveragePool": 13, "BatchNormalization": 2, "Ceil": 2,
+    "Clip": 8, "Concat": 12, "Conv": 6, "ConvTranspose": 8, "Cos": 2, "CumSum": 9, "DepthToSpace": 2, "Div": 3,
+    "Elu": 3, "Equal": 8, "Erf": 1, "Exp": 2, "Expand": 2, "Flatten": 9, "Floor": 2, "Gather": 4, "GatherND": 2,
+    "Gelu": 4, "Gemm": 11, "GlobalAveragePool": 2, "Greater": 8, "GreaterOrEqual": 8, "HardSigmoid": 3, "HardSwish": 1,
+    "InstanceNormalization": 2, "LeakyRelu": 3, "Less": 8, "LessOrEqual": 8, "Log": 2, "LogSoftmax": 7, "MatMul": 7,
+    "Max": 14, "MaxPool": 12, "Min": 14, "Mish": 1, "Mul": 8, "Neg": 2, "Or": 8, "PRelu": 2, "Pad": 3, "Reciprocal": 2,
+    "ReduceL1": 8, "ReduceL2": 8, "ReduceLogSum": 4, "ReduceMax": 6, "ReduceMean": 8, "ReduceMin": 9, "ReduceProd": 8,
+    "ReduceSum": 10, "ReduceSumSquare": 8, "Reshape": 9, "Resize": 3, "Round": 1, "Selu": 3, "Sigmoid": 2, "Sin": 2,
+    "Slice": 7, "Softmax": 7, "Softplus": 2, "Softsign": 2, "SpaceToDepth": 4, "Split": 14, "Sqrt": 2, "Squeeze": 2,
+    "Sub": 8, "Sum": 3, "Tanh": 2, "ThresholdedRelu": 3, "Tile": 2, "TopK": 7, "Transpose": 7, "Unsqueeze": 7,
+    "Upsample": 1, "Where": 2, "Xor": 8,
 }  # fmt: skip
 """Operators, and how many of their node tests must run; the others are refused by name."""
 

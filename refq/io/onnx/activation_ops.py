@@ -11,7 +11,6 @@ from refq.errors import UnsupportedError
 from refq.io.onnx.builder import Builder, Call, Tensor
 from refq.io.onnx.converters import converts
 from refq.io.onnx.layout import last_axis
-from refq.layers import layer_ops
 
 _PLAIN = {
     "Relu": "Relu",
@@ -25,24 +24,19 @@ _PLAIN = {
     "Round": "Round",
     "Ceil": "Ceil",
     "Floor": "Floor",
+    "Abs": "Abs",
+    "Neg": "Negative",
+    "Sqrt": "Sqrt",
+    "Log": "Log",
+    "Erf": "Erf",
+    "Sin": "Sin",
+    "Cos": "Cos",
 }
 
 
 @converts(*_PLAIN)
 def _plain(b: Builder, call: Call) -> Tensor:
     return b.emit(_PLAIN[call.op], call, [call.x])
-
-
-_ARITHMETIC = {"Abs": "Abs", "Neg": "Negative", "Sqrt": "Sqrt", "Log": "Log", "Erf": "Erf"}
-
-
-def _layer_exists(call: Call) -> bool:
-    return _ARITHMETIC[call.op] in layer_ops()
-
-
-@converts(*_ARITHMETIC, accepts=_layer_exists)
-def _arithmetic(b: Builder, call: Call) -> Tensor:
-    return b.emit(_ARITHMETIC[call.op], call, [call.x])
 
 
 @converts("Clip")

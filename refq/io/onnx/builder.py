@@ -291,12 +291,14 @@ class Builder:
         self.tensors[name] = TensorSpec(name=name, shape=value.shape, dtype=value.dtype.name)
         return Tensor(name=name, shape=value.shape, dtype=value.dtype.name)
 
-    def emit_outputs(self, op: str, call: Call, inputs: list[Tensor | None], dtypes: tuple[str, ...]) -> list[Tensor]:
+    def emit_outputs(
+        self, op: str, call: Call, inputs: list[Tensor | None], dtypes: tuple[str, ...], **attrs: Any
+    ) -> list[Tensor]:
         """Add a node with several outputs, all in the file's order; outputs the file leaves unnamed get a name."""
         names = tuple((*call.outputs, *("",) * len(dtypes))[: len(dtypes)])
         names = tuple(name or self.unique(f"{call.name}/{i}") for i, name in enumerate(names))
         held = tuple("" if tensor is None else tensor.name for tensor in inputs)
-        node = Node(op=op, name=call.name, inputs=held, outputs=names)
+        node = Node(op=op, name=call.name, inputs=held, outputs=names, attrs=attrs)
         with blame(node):
             shapes: Any = layer_for(node).infer_shape(*(None if t is None else t.held for t in inputs))
         self._node_names.add(call.name)

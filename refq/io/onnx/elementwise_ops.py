@@ -9,7 +9,6 @@ import numpy as np
 from refq.errors import ShapeError, UnsupportedError
 from refq.io.onnx.builder import Builder, Call, Tensor
 from refq.io.onnx.converters import converts
-from refq.layers import layer_ops
 
 _BINARY = {"Add": "Add", "Sub": "Subtract", "Mul": "Multiply", "Div": "Divide"}
 _CHAINS = {"Sum": "Add", "Max": "Maximum", "Min": "Minimum"}
@@ -67,10 +66,11 @@ def _power(b: Builder, call: Call) -> Tensor:
     op = {2.0: "Square", 0.5: "Sqrt", -0.5: "Rsqrt"}.get(value or 0.0)
     if value == 1.0:
         return b.identity(call, call.x)
-    if value == 2.0 and op not in layer_ops():
-        return b.emit("Multiply", call, [call.x, call.x])
-    if op is None or op not in layer_ops():
-        raise UnsupportedError(f"exponent {value}: 1, 2, 0.5 and -0.5 are supported")
+    if value == 3.0:
+        square = b.step("Square", b.unique(f"{call.outputs[0]}/square"), [call.x], is_nhwc=call.x.is_nhwc)
+        return b.emit("Multiply", call, [square, call.x])
+    if op is None:
+        raise UnsupportedError(f"exponent {value}: 1, 2, 3, 0.5 and -0.5 are supported")
     return b.emit(op, call, [call.x])
 
 

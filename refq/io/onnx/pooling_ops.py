@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from refq.errors import ShapeError, UnsupportedError
 from refq.io.onnx.builder import Builder, Call, Tensor
 from refq.io.onnx.converters import converts
 from refq.io.onnx.convolution_ops import emit_windowed, resolved_pads, sizes
-from refq.io.onnx.layout import to_last
 
 
 @converts("MaxPool", "AveragePool")
@@ -65,27 +62,3 @@ def _global_pool(b: Builder, call: Call) -> Tensor:
     axes = tuple(range(1, x.rank - 1)) if x.is_nhwc else tuple(range(2, x.rank))
     layer = "Mean" if call.op == "GlobalAveragePool" else "ReduceMax"
     return b.emit(layer, call, [x], axes=axes, keepdims=True)
-
-
-_REDUCTIONS = {"ReduceMean": "Mean", "ReduceMax": "ReduceMax", "ReduceMin": "ReduceMin", "ReduceSum": "Sum"}
-
-
-@converts(*_REDUCTIONS)
-def _reduce(b: Builder, call: Call) -> Tensor:
-    x, given = call.x, call.constant(1, "axes")
-    axes = tuple(range(x.rank)) if given is None else tuple(int(axis) % max(x.rank, 1) for axis in given.reshape(-1))
-    if given is not None and (given.size == 0 or np.any((given < -x.rank) | (given >= x.rank))):
-        if given.size == 0 and call.attrs.get("noop_with_empty_axes", 0):
-            return b.identity(call, x)
-        if given.size:
-            raise ShapeError(f"axes {given.tolist()} do not exist in input shape {x.shape}")
-        axes = tuple(range(x.rank))
-    keepdims = bool(call.attrs.get("keepdims", 1))
-    layer = _REDUCTIONS[call.op]
-    if x.is_nhwc:
-        order = to_last(x.rank)
-        left = [axis for axis in order if axis not in axes]
-        if keepdims or left == sorted(left):
-            held = tuple(order.index(axis) for axis in axes)
-            return b.emit(layer, call, [x], is_nhwc=keepdims, axes=held, keepdims=keepdims)
-    return b.emit(layer, call, [b.file_order(x)], axes=axes, keepdims=keepdims)

@@ -93,14 +93,16 @@ class _Reader:
         return found
 
     def _check_operators(self) -> None:
-        known = {*supported_ops(), *folded_ops()}
+        running = supported_ops()
+        known = {*running, *folded_ops()}
         unknown = [
             (key(node.domain, node.op_type), node.name or next(iter(node.output), "")) for node in self.file.node
         ]
         unknown = [f"{op} {name!r}" for op, name in unknown if op not in known]
         if unknown:
             raise UnsupportedError(
-                f"no converter for {', '.join(dict.fromkeys(unknown))}; supported are {', '.join(sorted(known))}"
+                f"no converter for {', '.join(dict.fromkeys(unknown))}; supported are {', '.join(running)}, and on "
+                f"constants {', '.join(sorted(known - {*running}))}"
             )
 
     def _constant(self, name: str, proto: Any) -> Tensor:

@@ -110,7 +110,8 @@ def joined(b: Builder, call: Call, tensors: list[Tensor]) -> Tensor:
     return b.emit("Concatenate", call, held, is_nhwc=is_nhwc, axis=last_axis(axis, rank) if is_nhwc else axis % rank)
 
 
-def _sliced(b: Builder, call: Call, x: Tensor, parts: list[Any], name: str | None = None) -> Tensor:
+def sliced(b: Builder, call: Call, x: Tensor, parts: list[Any], name: str | None = None) -> Tensor:
+    """The places of one Slice, in the file's order of axes; with a name, as a tensor the file does not have."""
     parts = list(permuted(tuple(parts), to_last(x.rank))) if x.is_nhwc else parts
     attrs = {
         "begin": tuple(part.start for part in parts),
@@ -125,7 +126,7 @@ def _sliced(b: Builder, call: Call, x: Tensor, parts: list[Any], name: str | Non
 @converts("Slice")
 def _slice(b: Builder, call: Call) -> Tensor:
     arrays = [call.constant(i) if call.has(i) else None for i in range(1, 5)]
-    return _sliced(b, call, call.x, list(slices(call, call.x.shape, arrays)))
+    return sliced(b, call, call.x, list(slices(call, call.x.shape, arrays)))
 
 
 @converts("Split")
@@ -144,30 +145,8 @@ def _split(b: Builder, call: Call) -> list[Tensor]:
         parts[axis] = slice(begin, begin + length)
         begin += length
         part = Call(op=call.op, domain="", name=output, opset=call.opset, inputs=[x], outputs=[output])
-        found.append(_sliced(b, part, x, parts))
+        found.append(sliced(b, part, x, parts))
     return found
-
-
-@converts("Gather")
-def _gather(b: Builder, call: Call) -> Tensor:
-    x, indices, axis = call.x, call.input(1), int(call.attrs.get("axis", 0))
-    if x.rank and not -x.rank <= axis < x.rank:
-        raise ShapeError(f"axis={axis} does not exist in input shape {x.shape}")
-    if x.value is not None and x.rank == 2 and axis % 2 == 0:
-        return b.emit("Embedding", call, [indices, x], is_nhwc=False, dtype="float32")
-    if indices.value is None or indices.value.size != 1:
-        raise UnsupportedError("Gather takes rows of a constant table, or one constant index of an activation")
-    place = int(indices.value.reshape(-1)[0])
-    size, x = x.shape[axis], b.file_order(x)
-    if not -size <= place < size:
-        raise ShapeError(f"index {place} does not exist on axis {axis} of input shape {x.shape}")
-    parts: list[Any] = [slice(None)] * x.rank
-    parts[axis] = slice(place % size, place % size + 1)
-    if indices.rank == 1:
-        return _sliced(b, call, x, parts)
-    cut = _sliced(b, call, x, parts, b.unique(f"{call.outputs[0]}/part"))
-    shape = tuple(size for i, size in enumerate(x.shape) if i != axis % x.rank)
-    return reshaped(b, call, cut, shape)
 
 
 @converts("Pad")
@@ -188,7 +167,7 @@ def _pad(b: Builder, call: Call) -> Tensor:
         slice(max(-before, 0), size - max(-after, 0)) for size, (before, after) in zip(x.shape, pairs, strict=True)
     ]
     if any(size < 0 for pair in pairs for size in pair):
-        x = _sliced(b, call, x, crops, b.unique(f"{call.outputs[0]}/cropped"))
+        x = sliced(b, call, x, crops, b.unique(f"{call.outputs[0]}/cropped"))
     whole = tuple((max(before, 0), max(after, 0)) for before, after in pairs)
     whole = permuted(whole, to_last(x.rank)) if x.is_nhwc else whole  # type: ignore[arg-type]
     return b.emit("Pad", call, [x], paddings=whole, value=fill, mode=mode)
