@@ -120,6 +120,7 @@ class _Assignment:
                 inputs[i] = name = copy
             codes = self.recipe.weights.stored_codes(values, grid) if operand == "w" and layer_is_mac else None
             self.constants[name] = values if codes is None else codes
+            self.tensors[name] = replace(self.tensors[name], dtype=self.constants[name].dtype.name)
             self.give(name, grid)
         return replace(node, inputs=tuple(inputs))
 
