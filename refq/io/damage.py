@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from refq.errors import LoadError, RefqError
+from refq.errors import LoadError, RefqError, ShapeError
 
 _LONGEST = 3000
 """Characters of an error's text; names in a malformed file may be of any length."""
+
+_LARGEST = 1 << 24
 
 
 def one_line(text: str) -> str:
@@ -18,6 +21,18 @@ def one_line(text: str) -> str:
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST - 800]} [...] {text[-700:]}"
     return text
+
+
+def made(*sizes: Any) -> tuple[int, ...]:
+    """The shape of a constant that a reader works out from sizes in the file; ShapeError past 2**24 elements.
+
+    Weights are as large as the file that holds them. What follows from a few numbers could be of any size, so that a
+    small file could fill the memory.
+    """
+    shape = tuple(int(size) for size in sizes)
+    if any(size < 0 for size in shape) or prod(shape) > _LARGEST:
+        raise ShapeError(f"a constant of shape {shape} is unusable; at most {_LARGEST} elements are worked out")
+    return shape
 
 
 class told:

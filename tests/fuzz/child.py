@@ -34,7 +34,7 @@ from tests.fuzz.mutations import damaged
 SECONDS = 5
 MEMORY = 2 << 30
 """Address space beyond what the loaded libraries take."""
-FLOOR, FACTOR = 32 << 20, 64
+FLOOR, FACTOR = 256 << 20, 64
 """A case may hold FLOOR + FACTOR * (size of its file) bytes at its peak."""
 
 

@@ -7,6 +7,7 @@ from math import sqrt
 import numpy as np
 
 from refq.errors import UnsupportedError
+from refq.io.damage import made
 from refq.io.keras.builder import Builder, Call, Tensor
 from refq.io.keras.converters import converts
 
@@ -50,7 +51,7 @@ def multi_head_attention(builder: Builder, call: Call) -> Tensor:
     q = builder.emit("Multiply", f"{call.name}/scaled", [q, factor])
     scores = builder.emit("BatchMatMul", f"{call.name}/scores", [q, k], adj_b=True)
     if call.kwargs.get("use_causal_mask"):
-        rows, columns = scores.shape[-2:]
+        rows, columns = made(*scores.shape[-2:])
         later = np.where(np.arange(columns)[None, :] > np.arange(rows)[:, None], np.float32(-1e9), np.float32(0))
         mask = builder.constant(f"{call.layer}/causal_mask", later)
         scores = builder.emit("Add", f"{call.name}/masked", [scores, mask])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from refq.errors import UnsupportedError
+from refq.io.damage import made
 from refq.io.keras.builder import Builder, Call, Tensor
 from refq.io.keras.converters import converts
 
@@ -30,7 +31,7 @@ def batch_normalization(builder: Builder, call: Call) -> Tensor:
             vectors.append(builder.weight(call, position, name, (size,)))
             position += 1
         else:
-            vectors.append(builder.constant(f"{call.layer}/{name}", np.full(size, default, np.float32)))
+            vectors.append(builder.constant(f"{call.layer}/{name}", np.full(made(size), default, np.float32)))
     vectors.append(builder.weight(call, position, "moving_mean", (size,)))
     vectors.append(builder.weight(call, position + 1, "moving_variance", (size,)))
     epsilon = float(config.get("epsilon", 1e-3))
@@ -55,7 +56,7 @@ def layer_normalization(builder: Builder, call: Call) -> Tensor:
             inputs.append(builder.weight(call, position, name, shape))
             position += 1
         else:
-            inputs.append(builder.constant(f"{call.layer}/{name}", np.full(shape, default, np.float32)))
+            inputs.append(builder.constant(f"{call.layer}/{name}", np.full(made(*shape), default, np.float32)))
     epsilon = float(config.get("epsilon", 1e-3))
     return builder.emit("LayerNormalization", call.name, inputs, axis=axes, epsilon=epsilon)
 
@@ -94,7 +95,9 @@ def normalization(builder: Builder, call: Call) -> Tensor:
             raise UnsupportedError(f"Normalization {call.layer!r} was never adapted: it has no mean and variance")
         mean, variance = weights[0].values, weights[1].values
         hollow = weights[0].is_shape_only
-    mean, variance = (np.broadcast_to(np.reshape(v, -1), (int(np.prod(kept)),)).reshape(kept) for v in (mean, variance))
+    mean, variance = (
+        np.broadcast_to(np.reshape(v, -1), made(int(np.prod(kept)))).reshape(kept) for v in (mean, variance)
+    )
     spread = np.maximum(np.sqrt(variance), np.float32(1e-7))
     centre = builder.constant(f"{call.layer}/mean", mean, hollow)
     if config.get("invert"):

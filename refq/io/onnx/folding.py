@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refq.errors import LoadError, ShapeError
+from refq.errors import LoadError
+from refq.io.damage import made
 from refq.io.onnx.builder import Call, Tensor
 from refq.io.onnx.tensors import type_name
-
-_LARGEST = 1 << 24
-"""Elements a folded constant may have: past it lies no shape computation but an attack on memory, or a weight."""
 
 Folder = Callable[[Call, list[Any]], Any]
 _FOLDERS: dict[str, Folder] = {}
@@ -56,13 +54,6 @@ def fold(call: Call) -> list[Tensor] | None:
     ]
 
 
-def _bounded(shape: Any) -> tuple[int, ...]:
-    sizes = tuple(int(size) for size in shape)
-    if any(size < 0 for size in sizes) or prod(sizes) > _LARGEST:
-        raise ShapeError(f"a constant of shape {sizes} is unusable; at most {_LARGEST} elements are worked out")
-    return sizes
-
-
 @folds("Constant")
 def _constant(call: Call, arrays: list[Any]) -> Any:
     attrs = call.attrs
@@ -78,7 +69,7 @@ def _constant(call: Call, arrays: list[Any]) -> Any:
 @folds("ConstantOfShape")
 def _constant_of_shape(call: Call, arrays: list[Any]) -> Any:
     value = np.asarray(call.attrs.get("value", np.zeros(1, np.float32))).reshape(-1)
-    return np.full(_bounded(arrays[0]), value[0], value.dtype)
+    return np.full(made(*arrays[0]), value[0], value.dtype)
 
 
 @folds("Shape")
@@ -105,7 +96,7 @@ def _cast(call: Call, arrays: list[Any]) -> Any:
 def _gather(call: Call, arrays: list[Any]) -> Any:
     x, indices = arrays
     axis = call.attrs.get("axis", 0)
-    _bounded((*indices.shape, x.size // max(x.shape[axis], 1)))
+    made(*indices.shape, x.size // max(x.shape[axis], 1))
     return np.take(x, indices.astype(np.int64), axis=axis)
 
 
@@ -172,25 +163,25 @@ def slices(call: Call, shape: tuple[int, ...], arrays: list[Any]) -> tuple[slice
 @folds("Range")
 def _range(call: Call, arrays: list[Any]) -> Any:
     start, limit, delta = (array.reshape(-1)[0] for array in arrays)
-    _bounded([max(int(np.ceil((float(limit) - float(start)) / float(delta))), 0)])
+    made(max(int(np.ceil((float(limit) - float(start)) / float(delta))), 0))
     return np.arange(start, limit, delta, dtype=arrays[0].dtype)
 
 
 @folds("Expand")
 def _expand(call: Call, arrays: list[Any]) -> Any:
-    shape = np.broadcast_shapes(arrays[0].shape, _bounded(arrays[1]))
-    return np.broadcast_to(arrays[0], _bounded(shape))
+    shape = np.broadcast_shapes(arrays[0].shape, made(*arrays[1]))
+    return np.broadcast_to(arrays[0], made(*shape))
 
 
 @folds("Tile")
 def _tile(call: Call, arrays: list[Any]) -> Any:
-    _bounded([size * int(n) for size, n in zip(arrays[0].shape, arrays[1], strict=True)])
+    made(*(size * int(n) for size, n in zip(arrays[0].shape, arrays[1], strict=True)))
     return np.tile(arrays[0], arrays[1])
 
 
 @folds("Where")
 def _where(call: Call, arrays: list[Any]) -> Any:
-    _bounded(np.broadcast_shapes(*(array.shape for array in arrays)))
+    made(*np.broadcast_shapes(*(array.shape for array in arrays)))
     return np.where(arrays[0].astype(bool), arrays[1], arrays[2])
 
 
@@ -218,13 +209,13 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
 
 @folds(*_BINARY)
 def _binary(call: Call, arrays: list[Any]) -> Any:
-    _bounded(np.broadcast_shapes(*(array.shape for array in arrays)))
+    made(*np.broadcast_shapes(*(array.shape for array in arrays)))
     return _BINARY[call.op](*arrays)
 
 
 @folds("Min", "Max")
 def _extreme(call: Call, arrays: list[Any]) -> Any:
-    _bounded(np.broadcast_shapes(*(array.shape for array in arrays)))
+    made(*np.broadcast_shapes(*(array.shape for array in arrays)))
     found = arrays[0]
     for array in arrays[1:]:
         found = (np.minimum if call.op == "Min" else np.maximum)(found, array)

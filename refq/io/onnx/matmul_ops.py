@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from refq.errors import ShapeError
+from refq.io.damage import made
 from refq.io.onnx.builder import Builder, Call, Tensor
 from refq.io.onnx.converters import converts
 from refq.io.onnx.elementwise_ops import aligned
@@ -86,7 +87,7 @@ def _scaled(b: Builder, tensor: Tensor, factor: float) -> Tensor:
 def _vector(tensor: Tensor, width: int) -> Tensor:
     """A bias of another shape as one number an output; a bias of codes has one scale, or keeps its axis."""
     values = tensor.real  # codes without a grid are as good as reals here; with one, they get the layer's
-    return Tensor(name=tensor.name, shape=(width,), value=np.broadcast_to(np.reshape(values, -1), (width,)))
+    return Tensor(name=tensor.name, shape=(width,), value=np.broadcast_to(np.reshape(values, -1), made(width)))
 
 
 def _number(b: Builder, call: Call, value: float) -> Tensor:

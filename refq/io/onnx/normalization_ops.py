@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 from refq.errors import ShapeError, UnsupportedError
+from refq.io.damage import made
 from refq.io.onnx.builder import Builder, Call, Tensor
 from refq.io.onnx.converters import converts
 
@@ -30,7 +31,7 @@ def _layer(b: Builder, call: Call) -> Tensor:
         raise ShapeError(f"axis={axis} does not exist in input shape {x.shape}")
     axis, sizes = axis % x.rank, x.shape[axis % x.rank :]
     gamma = b.file_order(_spread(call.input(1), sizes))
-    zeros = Tensor(name=b.unique(f"{call.outputs[0]}/beta"), shape=sizes, value=np.zeros(sizes, np.float32))
+    zeros = Tensor(name=b.unique(f"{call.outputs[0]}/beta"), shape=sizes, value=np.zeros(made(*sizes), np.float32))
     beta = b.file_order(_spread(call.input(2), sizes) if call.has(2) else zeros)
     epsilon = float(call.attrs.get("epsilon", 1e-5))
     return b.emit("LayerNormalization", call, [x, gamma, beta], axis=tuple(range(axis, x.rank)), epsilon=epsilon)
@@ -40,6 +41,7 @@ def _spread(vector: Tensor, sizes: tuple[int, ...]) -> Tensor:
     """A scale that broadcasts over the normalized axes, written out."""
     if vector.value is None or vector.shape == sizes:
         return vector
+    sizes = made(*sizes)
     try:
         value = np.broadcast_to(vector.real, sizes)
     except ValueError:
@@ -53,7 +55,7 @@ def _instance(b: Builder, call: Call) -> Tensor:
     if x.rank < 3:
         raise ShapeError(f"input shape {x.shape} has no spatial axes")
     size, out = prod(x.shape[2:]), call.outputs[0]
-    ones = b.file_order(Tensor(name=b.unique(f"{out}/one"), shape=(size,), value=np.ones(size, np.float32)))
+    ones = b.file_order(Tensor(name=b.unique(f"{out}/one"), shape=(size,), value=np.ones(made(size), np.float32)))
     zeros = b.file_order(Tensor(name=b.unique(f"{out}/zero"), shape=(size,), value=np.zeros(size, np.float32)))
     flat = b.step("Reshape", b.unique(f"{out}/flat"), [x], shape=(0, x.shape[1], size))
     normal = b.step("LayerNormalization", b.unique(f"{out}/normal"), [flat, ones, zeros], axis=(-1,), epsilon=epsilon)

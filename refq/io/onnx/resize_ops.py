@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from refq.errors import ShapeError, UnsupportedError
+from refq.io.damage import made
 from refq.io.onnx.builder import Builder, Call, Tensor
 from refq.io.onnx.converters import converts
 
@@ -81,7 +82,7 @@ _ROUNDINGS = ("floor", "round_prefer_floor", "round_prefer_ceil")
 def _is_plain(size: tuple[int, int], before: tuple[int, ...], nearest: str) -> bool:
     """Whether half-pixel centers, rounded, repeat every pixel, as floor without them does."""
     for after, own in zip(size, before, strict=True):
-        places = (np.arange(after) + 0.5) * own / after - 0.5
+        places = (np.arange(*made(after)) + 0.5) * own / after - 0.5
         found = np.ceil(places - 0.5) if nearest == "round_prefer_floor" else np.floor(places + 0.5)
         if not np.array_equal(np.clip(found, 0, own - 1), np.arange(after) * own // after):
             return False

@@ -139,3 +139,12 @@ def test_text_of_an_archive_may_not_unpack_beyond_proportion(tmp_path):
         archive.writestr("model.weights.h5", out.getvalue())
     with pytest.raises(LoadError, match=r"config\.json unpacks from \d+ to \d+ bytes; refused"):
         refq.load(path)
+
+
+def test_defaults_as_long_as_a_huge_input_are_refused(tmp_path):
+    net, path = Network("tiny"), tmp_path / "huge.h5"
+    config = {"axis": -1, "center": False, "scale": False, "epsilon": 1e-3}
+    net.output(net._add("LayerNormalization", [net.input((1 << 32,))], (1 << 32,), config, "norm"))
+    net.save(path)
+    with pytest.raises(ShapeError, match=r"a constant of shape \(4294967296,\) is unusable; at most 16777216"):
+        refq.load(path)

@@ -171,6 +171,24 @@ CASES = {
         ShapeError,
         "a constant of shape",
     ),
+    "vectors as long as a huge line": (
+        net(
+            [node("InstanceNormalization", ["x", "g", "g"], ["y"], name="norm")],
+            [value("x", 1, 3, 1 << 30)],
+            held=[tensor("g", np.ones(3, np.float32))],
+        ),
+        ShapeError,
+        r"'norm': a constant of shape \(1073741824,\)",
+    ),
+    "a scale spread over a huge line": (
+        net(
+            [node("LayerNormalization", ["x", "g"], ["y"], name="norm")],
+            [value("x", 1, 3, 1 << 30)],
+            held=[tensor("g", np.ones(1, np.float32))],
+        ),
+        ShapeError,
+        r"'norm': a constant of shape \(1073741824,\)",
+    ),
     "a step of zero": (
         net([node("Range", ["a", "a", "a"], ["y"], name="range")], held=[tensor("a", F32(0))]), LoadError, "range"
     ),
