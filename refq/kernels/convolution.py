@@ -19,9 +19,6 @@ _B64x6, _B64x3, _B64x1 = (dot_block(rows, 4, True) for rows in (6, 3, 1))
 _B32x12, _B32x4, _B32x1 = (dot_block(rows, 2, True) for rows in (12, 4, 1))
 _B16x14, _B16x4, _B16x1 = (dot_block(rows, 1, True) for rows in (14, 4, 1))
 
-PANELS = (16, 32, 64)
-"""Output channels a block may span."""
-
 
 @njit(inline="always")
 def _block(a, row_stride, segment_stride, segments, b, quads, c, panel, rows):

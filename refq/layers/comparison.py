@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from refq.errors import UnsupportedError
 from refq.layers.base import Array
 from refq.layers.binary import Binary
 from refq.numerics import Arithmetic
@@ -36,6 +37,10 @@ class Comparison(Binary):
         return tuple(np.zeros_like(x) if x.dtype.kind == "f" else None for x in (a, b))
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
+        if (grids[0] is None) != (grids[1] is None):
+            raise UnsupportedError(
+                f"{self.op} of codes and plain integers: one operand has a grid, the other none; put both on grids"
+            )
         if grids[0] is None or grids[0].bits > self.rescaled_bits:
             return self.compare(codes[0], codes[1])
         requantizer = arithmetic.requantizer(self.op, grids[0].bits)

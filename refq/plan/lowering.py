@@ -27,7 +27,7 @@ class Site:
 
     grids : QParams of the inputs, None where absent; out : of the output
     constants : position of an operand -> its codes
-    shapes : of the inputs, for a batch of one; out_shape : of the output
+    shapes : of the inputs, as the graph states them
     limits : lowest and highest code the node may write
     """
 
@@ -37,7 +37,6 @@ class Site:
     out: QParams
     constants: Mapping[int, Array]
     shapes: tuple[tuple[int, ...], ...]
-    out_shape: tuple[int, ...]
     limits: tuple[int, int]
     arithmetic: Arithmetic
 

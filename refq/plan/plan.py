@@ -143,7 +143,6 @@ class Plan:
                 out=out,
                 constants=constants,
                 shapes=tuple(self._shapes[name] for name in node.inputs if name),
-                out_shape=self._shapes[node.outputs[0]],
                 limits=limits,
                 arithmetic=self.arithmetic,
             )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import refq
-from refq.errors import AccumulatorOverflowError, RangeError, ShapeError
+from refq.errors import AccumulatorOverflowError, RangeError, ShapeError, UnsupportedError
 from refq.execute import run, trace
 from refq.graph import Node, QParams
 from refq.interpret import infer_shapes
@@ -135,3 +135,12 @@ def test_equal_codes_of_unlike_grids_compare_by_what_they_stand_for():
     codes = [np.array([4, 4, 4], np.int8), np.array([8, 4, 9], np.int8)]  # 2.0 against 2.0, 1.0, 2.25
     for op, want in (("Equal", [1, 0, 0]), ("Greater", [0, 1, 0]), ("LessEqual", [1, 0, 1])):
         assert layer(op).integer(codes, grids, None, LITERT).tolist() == list(map(bool, want))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_codes_are_not_compared_with_plain_integers(order):
+    grids = [QParams(scale=0.5), None]
+    codes = [np.zeros(3, np.int8), np.zeros(3, np.int64)]
+    less = layer_for(Node(op="Less", name="less", inputs=(), outputs=()))
+    with pytest.raises(UnsupportedError, match="Less of codes and plain integers"):
+        less.integer([codes[i] for i in order], [grids[i] for i in order], None, LITERT)
