@@ -37,7 +37,7 @@ class Scheme:
         """The grid for data seen at once; CalibrationError if it is empty or not finite."""
         axis = self.granularity.channel_axis(x.ndim)
         if not isinstance(self.grid, Uniform):
-            return self.grid.fit(x, axis)  # levels from means, not from a range
+            return self.grid.qparams(x, axis)  # levels from means, not from a range
         return self.grid.qparams(*self.range.observe(None, x, axis), axis)
 
     def stored_codes(self, x: NDArray[Any], grid: QParams) -> NDArray[Any] | None:
