@@ -113,9 +113,10 @@ class Bases:
         tables = self.sums().reshape(-1, 1 << self.bits)
         order = np.argsort(tables, axis=-1, kind="stable")
         ranked = np.take_along_axis(tables, order, axis=-1)
-        starts = np.broadcast_to(np.arange(ranked.shape[1]), ranked.shape).copy()
+        starts: NDArray[np.int64] = np.zeros(ranked.shape, np.int64)
+        starts += np.arange(ranked.shape[1], dtype=np.int64)
         starts[:, 1:][ranked[:, 1:] == ranked[:, :-1]] = 0
-        first = np.maximum.accumulate(starts, axis=-1)
+        first: NDArray[np.int64] = np.maximum.accumulate(starts, axis=-1)
         place = self._places(reals.shape) if len(tables) > 1 else None
         rank = count_below(midpoints(ranked), place, reals)
         lowest = np.take_along_axis(order, first, axis=-1)  # sums that coincide share the lowest of their codes
