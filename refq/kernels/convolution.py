@@ -13,7 +13,7 @@ from numba import njit
 from refq.kernels.compiled import compiled
 from refq.kernels.intrinsics import dot_block
 from refq.kernels.lanes import copy_flipped, depthwise_lanes
-from refq.kernels.requantize import requantize_row
+from refq.kernels.requantize import fit_rows, requantize_row
 
 _B64x6, _B64x3, _B64x1 = (dot_block(rows, 4, True) for rows in (6, 3, 1))
 _B32x12, _B32x4, _B32x1 = (dot_block(rows, 2, True) for rows in (12, 4, 1))
@@ -52,13 +52,14 @@ def _block(a, row_stride, segment_stride, segments, b, quads, c, panel, rows):
 
 
 @compiled
-def convolve(x, padded, w, constants, window, limits, tile, y):
+def convolve(x, padded, w, constants, window, limits, register, tile, y):
     """Codes of a convolution.
 
     x (N, H, W * C) int8; padded (H + pads, (W + pads) * C) uint8 in a longer buffer, borders filled
     w (panels, FY, quads, panel, 4) int8, zeros where a quad reaches past a kernel row
     constants (3, channels) int32: bias, multiplier, right shift; padded to whole panels
     window: stride_y, stride_x * C, top, left * C, FY, quads, panel       limits: rule, zero, low, high
+    register: places and rule of a sum narrower than 32 bits, see `fit_rows`; 0 places for none
     tile (14, panel) int32; y (N, OY, OX, O) int8
     """
     stride_y, step, top, left, segments, quads, panel = window
@@ -91,6 +92,8 @@ def convolve(x, padded, w, constants, window, limits, tile, y):
                         panel,
                         out_x - ox,
                     )
+                    if register[0]:
+                        fit_rows(tile, done, width_left, constants[0], first, register)
                     place = out + ((n * out_y + oy) * out_x + ox) * channels + first
                     for r in range(done):
                         row = sums + r * panel * 4
@@ -99,14 +102,14 @@ def convolve(x, padded, w, constants, window, limits, tile, y):
 
 
 @compiled
-def convolve_depthwise(x, padded, w, offsets, constants, window, limits, acc, y):
+def convolve_depthwise(x, padded, w, offsets, constants, window, limits, register, acc, y):
     """Codes of a depthwise convolution with one filter a channel.
 
     x (N, H, W * C) int8; padded (H + pads, (W + pads) * C) int8 with 15 more bytes behind, borders filled with the
     zero point; w (taps, C padded to 16) int8; offsets (taps) int64, where each tap reads, in bytes of `padded`
     constants (3, C padded to 16) int32: bias, multiplier, right shift
     window: stride_y, stride_x * C, top, left * C       limits: rule, zero, low, high
-    acc (16) int32; y (N, OY, OX, C) int8
+    register: see `convolve`; acc (1, 16) int32; y (N, OY, OX, C) int8
     """
     stride_y, step, top, left = window
     images, height, width = x.shape
@@ -130,4 +133,6 @@ def convolve_depthwise(x, padded, w, offsets, constants, window, limits, acc, y)
                 place = out + ((n * out_y + oy) * out_x + ox) * channels
                 for c in range(0, channels, 16):
                     depthwise_lanes(base + c, places, taps, weights + c, w_stride, sums)
+                    if register[0]:
+                        fit_rows(acc, 1, min(16, channels - c), constants[0], c, register)
                     requantize_row(sums, settings + 4 * c, stride, limits, place + c, min(16, channels - c))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from refq.kernels.lanes import requantize_lanes
@@ -26,3 +27,19 @@ def requantize_row(acc, constants, stride, limits, y, channels):
             _SINGLE(acc + at, constants + at, multiplier + at, shift + at, zero, low, high, y + c, count)
         else:
             _SINGLE_AWAY(acc + at, constants + at, multiplier + at, shift + at, zero, low, high, y + c, count)
+
+
+@njit(inline="always")
+def fit_rows(acc, rows, width, bias, first, register):
+    """Bring acc[:rows, :width] + bias into a narrow register, and take the bias, which comes again, off.
+
+    acc int32; bias int32, that of column 0 at `first`; both are added modulo 2**32
+    register: 32 - bits, and whether it saturates or wraps
+    """
+    places, saturates = register
+    low, high = np.int32(-(2**31)) >> places, np.int32(2**31 - 1) >> places
+    for r in range(rows):
+        for i in range(width):
+            total = np.int32(acc[r, i] + bias[first + i])
+            held = min(max(total, low), high) if saturates else np.int32(total << places) >> places
+            acc[r, i] = np.int32(held - bias[first + i])

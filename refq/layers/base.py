@@ -162,6 +162,10 @@ class MacLayer(Layer):
         """The summands of `product` one by one, each of the output's shape, in the stated order: fy, fx, c."""
         raise UnsupportedError(f"{self.op} states no order of summation; use an accumulator of order 'end'")
 
+    def registers(self, x: Array, w: Array, start: Array, accumulator: Accumulator) -> NDArray[np.int64] | None:
+        """What `terms` add up to in a register, from a kernel; None where a layer or a register has none."""
+        return None
+
     def _centred(self, x_q: Array, w_q: Array, x_zero: Any, w_zero: Any) -> tuple[Array, Array, int]:
         """x_q - x_zero, w_q - w_zero, and a bound of the magnitude of every partial sum of their products."""
         x = x_q.astype(np.int64) - x_zero
@@ -198,9 +202,10 @@ class MacLayer(Layer):
         b_q = codes[2] if len(codes) > 2 else None
         if accumulator.order == "sequential":
             x, w, bound = self._centred(codes[0], codes[1], x_zero, w_zero)
-            start = np.int64(0) if b_q is None else b_q.astype(np.int64)
-            if accumulator.follows_terms(bound + magnitude(np.atleast_1d(start))):
-                return accumulator.add_up(start, self.terms(x, w))
+            start = np.zeros(1, np.int64) if b_q is None else b_q.astype(np.int64)
+            if accumulator.follows_terms(bound + magnitude(start)):
+                found = self.registers(x, w, start, accumulator)
+                return accumulator.add_up(start, self.terms(x, w)) if found is None else found
         return accumulator.fit(self.accumulate(codes[0], codes[1], b_q, x_zero, w_zero))
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: QParams, arithmetic: Arithmetic) -> Array:

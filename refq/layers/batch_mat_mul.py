@@ -10,7 +10,8 @@ from refq.errors import ShapeError
 from refq.graph import LoopNest
 from refq.layers.base import Array, Layer, Shape, unbroadcast
 from refq.layers.registry import layer
-from refq.numerics import Arithmetic, exact_matmul, magnitude
+from refq.numerics import Accumulator, Arithmetic, exact_matmul, magnitude
+from refq.numerics.register_sums import sum_rows
 
 
 @layer("BatchMatMul")
@@ -65,12 +66,26 @@ class BatchMatMul(Layer):
         left, right = self._turned(a, b)
         return (left[..., k, None] * right[..., None, k, :] for k in range(left.shape[-1]))
 
+    def _registers(self, a: Array, b: Array, accumulator: Accumulator) -> Array:
+        """The products of every pair of matrices, each addition held to the register."""
+        left, right = self._turned(a, b)
+        lead, m, k, n = self._sizes(a.shape, b.shape)
+        pairs = zip(
+            np.broadcast_to(left, (*lead, m, k)).reshape(-1, m, k),
+            np.broadcast_to(right, (*lead, k, n)).reshape(-1, k, n),
+            strict=True,
+        )
+        found = [sum_rows(rows, columns.T, 0, accumulator) for rows, columns in pairs]
+        if any(part is None for part in found):
+            return accumulator.add_up(0, self.terms(a, b))
+        return np.array(found).reshape(*lead, m, n)
+
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
         accumulator = arithmetic.accumulator_for(grids[0].bits)
         a, b = (q.astype(np.int64) - grid.zero_point for q, grid in zip(codes, grids, strict=True))
         bound = magnitude(a) * magnitude(b) * self._sizes(a.shape, b.shape)[2]
         if accumulator.follows_terms(bound):
-            acc = accumulator.add_up(0, self.terms(a, b))
+            acc = self._registers(a, b, accumulator)
         else:
             acc = accumulator.fit(self.accumulate(codes[0], codes[1], grids[0].zero_point, grids[1].zero_point))
         requantizer = arithmetic.requantizer(self.op, grids[0].bits)

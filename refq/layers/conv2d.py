@@ -11,8 +11,10 @@ from refq.graph import LoopNest
 from refq.layers.base import Array, MacLayer, Shape, elements
 from refq.layers.registry import layer
 from refq.layers.windows import Padding, Pair, Window, crop_image, pad_image, patches, resolve, tap
+from refq.numerics import Accumulator
 from refq.numerics.bit_convolution import bit_convolution
 from refq.numerics.bit_planes import pack_bits
+from refq.numerics.register_sums import sum_images
 
 _PATCH_BYTES = 64 << 20
 """Patches are copied for as many images at a time as fit this, so that memory does not grow with the batch."""
@@ -80,6 +82,19 @@ class Conv2D(MacLayer):
         group = np.arange(len(w)) // (len(w) // self.groups) * channels
         for fy, fx, c in np.ndindex(*window.kernel, channels):
             yield tap(padded, window, fy, fx)[..., group + c] * w[:, fy, fx, c]
+
+    def registers(self, x: Array, w: Array, start: Array, accumulator: Accumulator) -> NDArray[np.int64] | None:
+        window = self.window(x.shape, w.shape)
+        return sum_images(
+            pad_image(x, window),
+            w,
+            start,
+            accumulator,
+            taps=window.places(),
+            strides=window.strides,
+            out=window.out,
+            groups=self.groups,
+        )
 
     def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
         window = self.window(x.shape, w.shape)

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refq.errors import RangeError, ShapeError
 from refq.graph import LoopNest
 from refq.layers.base import Array, MacLayer, Shape, elements
 from refq.layers.registry import layer
 from refq.layers.windows import Padding, Pair, Window, tap
+from refq.numerics import Accumulator
+from refq.numerics.register_sums import sum_images
 
 
 @layer("Conv2DTranspose")
@@ -89,6 +92,17 @@ class Conv2DTranspose(MacLayer):
             full = np.zeros((len(x), *size, len(w)), np.result_type(x, w))
             tap(full, window, fy, fx)[...] = x[..., i, None] * w[:, fy, fx, i]
             yield full[:, top : top + height, left : left + width]
+
+    def registers(self, x: Array, w: Array, start: Array, accumulator: Accumulator) -> NDArray[np.int64] | None:
+        """Notes: an output sees the places around it in the full result, where inputs stand `strides` apart."""
+        window, (top, left), (height, width), size = self._full(x.shape, w.shape)
+        before = [(window.kernel[a] - 1) * window.dilation[a] for a in (0, 1)]
+        spread = np.zeros((len(x), before[0] + size[0], before[1] + size[1], x.shape[3]), x.dtype)
+        steps_y, steps_x = window.strides
+        spread[:, before[0] :: steps_y, before[1] :: steps_x][:, : x.shape[1], : x.shape[2]] = x
+        taps = [(before[0] - fy, before[1] - fx) for fy, fx in window.places()]
+        seen = spread[:, top : top + height + before[0], left : left + width + before[1]]
+        return sum_images(seen, w, start, accumulator, taps=taps, out=(height, width))
 
     def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
         window, (top, left), (height, width), size = self._full(x.shape, w.shape)

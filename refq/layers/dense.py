@@ -10,8 +10,10 @@ from refq.errors import ShapeError
 from refq.graph import LoopNest
 from refq.layers.base import Array, MacLayer, Shape, elements
 from refq.layers.registry import layer
+from refq.numerics import Accumulator
 from refq.numerics.bit_planes import pack_bits
 from refq.numerics.bit_products import packed_matmul
+from refq.numerics.register_sums import sum_rows
 
 
 @layer("Dense")
@@ -34,6 +36,9 @@ class Dense(MacLayer):
 
     def terms(self, x: Array, w: Array) -> Iterator[Array]:
         return (x[..., k, None] * w[:, k] for k in range(w.shape[1]))
+
+    def registers(self, x: Array, w: Array, start: Array, accumulator: Accumulator) -> NDArray[np.int64] | None:
+        return sum_rows(x, w, start, accumulator)
 
     def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
         return dy @ w, dy.reshape(-1, w.shape[0]).T @ x.reshape(-1, w.shape[1])

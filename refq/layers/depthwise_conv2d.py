@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refq.errors import ShapeError
 from refq.graph import LoopNest
 from refq.layers.base import Array, MacLayer, Shape, elements
 from refq.layers.registry import layer
 from refq.layers.windows import Padding, Pair, Window, crop_image, pad_image, resolve, tap
+from refq.numerics import Accumulator
+from refq.numerics.register_sums import sum_channels
 
 
 @layer("DepthwiseConv2D")
@@ -43,6 +46,13 @@ class DepthwiseConv2D(MacLayer):
         padded = pad_image(self._spread(x, w), window)
         for fy, fx in np.ndindex(*window.kernel):
             yield tap(padded, window, fy, fx) * w[0, fy, fx]
+
+    def registers(self, x: Array, w: Array, start: Array, accumulator: Accumulator) -> NDArray[np.int64] | None:
+        window = self.window(x.shape, w.shape)
+        padded = pad_image(self._spread(x, w), window)
+        return sum_channels(
+            padded, w[0], start, accumulator, strides=window.strides, dilation=window.dilation, out=window.out
+        )
 
     def product(self, x: Array, w: Array) -> Array:
         y = np.zeros(self.infer_shape(x.shape, w.shape), np.result_type(x, w))

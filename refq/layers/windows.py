@@ -28,6 +28,10 @@ class Window:
     pads: tuple[Pair, Pair]
     out: Pair
 
+    def places(self) -> list[Pair]:
+        """Row and column of every kernel place, fy by fy, counted from the first input of the window."""
+        return [(fy * self.dilation[0], fx * self.dilation[1]) for fy, fx in np.ndindex(*self.kernel)]
+
 
 def resolve(subject: str, size: Pair, kernel: Pair, strides: Pair, dilation: Pair, padding: Padding) -> Window:
     """Work out pads and output size.

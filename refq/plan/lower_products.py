@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from refq.numerics import Accumulator
 from refq.numerics.bounds import accumulator_range
+from refq.plan.lower_registers import lower_channels_in_order, lower_in_order
 from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers
 
 _SLACK = 64
@@ -20,8 +23,26 @@ def has_block() -> bool:
     return route() == "avx512vnni"
 
 
-def _prepared(site: Site, axis: int) -> tuple[int, Array, Array, Array] | None:
-    """(rule, bias, multiplier, shift) of a multiply-accumulate layer; the bias without the inputs' zero point yet."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """What a multiply-accumulate layer needs beside its weights.
+
+    rule, m, s : of the requantizer, int32 (channels)
+    bias : int64 (channels), without the inputs' zero point yet
+    register : places and rule of a register narrower than some sum, see `refq.kernels.requantize.fit_rows`
+    in_order : the register, where it has to be held to its ends at every addition
+    """
+
+    rule: int
+    bias: Array
+    m: Array
+    s: Array
+    register: tuple[int, bool]
+    in_order: Accumulator | None
+
+
+def _prepared(site: Site, axis: int) -> _Prepared | None:
+    """None for a layer that no kernel computes."""
     x_grid, w_grid, b_grid = (*site.grids, None)[:3]
     if not site.is_int8(0) or 1 not in site.constants or x_grid is None or w_grid is None:
         return None
@@ -35,18 +56,22 @@ def _prepared(site: Site, axis: int) -> tuple[int, Array, Array, Array] | None:
     # Partial sums run on codes from 0 to 255: these have to stay within 32 bits too.
     others = tuple(i for i in range(w.ndim) if i != axis % w.ndim)
     unsigned = 255 * int(np.abs(w.astype(np.int64)).sum(axis=others).max(initial=0))
-    bound = max(int(-low.min()), int(high.max()))
-    if bound >= 1 << (accumulator.bits - 1) or unsigned >= 1 << 31:
+    bound, end = max(int(-low.min()), int(high.max())), 1 << (accumulator.bits - 1)
+    is_narrow, fits = bound >= end, bound < 1 << 31 and unsigned < 1 << 31
+    in_order = accumulator if accumulator.follows_terms(bound) else None
+    if (is_narrow and accumulator.overflow == "raise") or not (fits or in_order):
         return None
     requantizer = site.arithmetic.requantizer(site.node.op, x_grid.bits)
     real = requantizer.factor((x_grid.scale, w_grid.scale), site.out.scale)
-    found = fixed_point(requantizer, real, bound)
+    found = fixed_point(requantizer, real, min(bound, end))
     if found is None:
         return None
     rule, m, s = found
     channels = w.shape[axis]
     bias = np.zeros(channels, np.int64) if b is None else b.astype(np.int64)
-    return rule, bias, np.broadcast_to(m, (channels,)), np.broadcast_to(s, (channels,))
+    register = (32 - accumulator.bits if is_narrow else 0, accumulator.overflow == "saturate")
+    m, s = np.broadcast_to(m, (channels,)), np.broadcast_to(s, (channels,))
+    return _Prepared(rule=rule, bias=bias, m=m, s=s, register=register, in_order=in_order)
 
 
 def _packed(w: Array) -> tuple[Array, int, int]:
@@ -65,14 +90,14 @@ def _bind(site: Site, prepared: Any, w: Array, image: tuple[int, int, int], wind
     """The kernel call of a convolution over images of (H, W * C) with the window (sy, sx, top, left, pads)."""
     from refq.kernels.convolution import convolve
 
-    rule, bias, m, s = prepared
+    bias = prepared.bias
     stride_y, step, top, left, padded_height, padded_width = window
     packed, quads, panel = _packed(w)
     offset = 128 + site.x_zero
     constants = np.zeros((3, packed.shape[0] * panel), np.int32)
     constants[0, : len(bias)] = bias - offset * w.astype(np.int64).sum(axis=(1, 2))
-    constants[1, : len(bias)], constants[2, : len(bias)] = m, s
-    limits = (rule, int(site.out.zero_point), *site.limits)
+    constants[1, : len(bias)], constants[2, : len(bias)] = prepared.m, prepared.s
+    limits = (prepared.rule, int(site.out.zero_point), *site.limits)
     geometry = (stride_y, step, top, left, w.shape[1], quads, panel)
 
     def bind(inputs: list[Array], y: Array) -> Call:
@@ -80,7 +105,7 @@ def _bind(site: Site, prepared: Any, w: Array, image: tuple[int, int, int], wind
         tile = aligned((14, panel), np.int32)
         x = inputs[0].reshape(-1, *image[:2])
         out = y.reshape(len(x), -1, image[2], y.shape[-1])
-        return lambda: convolve(x, padded, packed, constants, geometry, limits, tile, out)
+        return lambda: convolve(x, padded, packed, constants, geometry, limits, prepared.register, tile, out)
 
     return bind
 
@@ -88,8 +113,11 @@ def _bind(site: Site, prepared: Any, w: Array, image: tuple[int, int, int], wind
 @lowers("Conv2D")
 def _conv(site: Site) -> Bind | None:
     layer = site.layer
-    prepared = _prepared(site, 0) if has_block() else None
-    if prepared is None or layer.groups != 1 or layer.dilation != (1, 1):
+    prepared = _prepared(site, 0)
+    if prepared is not None and prepared.in_order is not None:
+        window = layer.window(site.shapes[0], site.constants[1].shape)
+        return lower_in_order(site, prepared, prepared.in_order, window, layer.groups)
+    if prepared is None or not has_block() or layer.groups != 1 or layer.dilation != (1, 1):
         return None
     w, (_, height, width, channels) = site.constants[1], site.shapes[0]
     shape = layer.window(site.shapes[0], w.shape)
@@ -105,8 +133,10 @@ def _conv(site: Site) -> Bind | None:
 
 @lowers("Dense")
 def _dense(site: Site) -> Bind | None:
-    prepared = _prepared(site, 0) if has_block() else None
-    if prepared is None:
+    prepared = _prepared(site, 0)
+    if prepared is not None and prepared.in_order is not None:
+        return lower_in_order(site, prepared, prepared.in_order)
+    if prepared is None or not has_block():
         return None
     w = site.constants[1]
     depth = w.shape[1]
@@ -125,10 +155,11 @@ def _depthwise(site: Site) -> Bind | None:
     w, (_, height, width, channels) = site.constants.get(1), site.shapes[0]
     if prepared is None or w is None or w.shape[3] != channels:
         return None
+    shape = site.layer.window(site.shapes[0], w.shape)
+    if prepared.in_order is not None:
+        return lower_channels_in_order(site, prepared, prepared.in_order, shape)
     from refq.kernels.convolution import convolve_depthwise
 
-    rule, bias, m, s = prepared
-    shape = site.layer.window(site.shapes[0], w.shape)
     (top, bottom), (left, right) = shape.pads
     zero = site.x_zero
     row = (width + left + right) * channels
@@ -136,16 +167,19 @@ def _depthwise(site: Site) -> Bind | None:
     taps = aligned((w[0, ..., 0].size, whole), np.int8)
     taps[:, :channels] = w.reshape(-1, channels)
     constants = aligned((3, whole), np.int32)
-    constants[:, :channels] = bias - zero * taps[:, :channels].sum(axis=0, dtype=np.int64), m, s
+    constants[0, :channels] = prepared.bias - zero * taps[:, :channels].sum(axis=0, dtype=np.int64)
+    constants[1:, :channels] = prepared.m, prepared.s
     steps = np.indices(shape.kernel).reshape(2, -1)
     offsets = steps[0] * shape.dilation[0] * row + steps[1] * shape.dilation[1] * channels
-    limits = (rule, int(site.out.zero_point), *site.limits)
+    limits = (prepared.rule, int(site.out.zero_point), *site.limits)
     window = (shape.strides[0], shape.strides[1] * channels, top, left * channels)
 
     def bind(inputs: list[Array], y: Array) -> Call:
         padded = aligned((height + top + bottom, row), np.int8, zero, _SLACK)
-        acc = aligned((16,), np.int32)
+        acc = aligned((1, 16), np.int32)
         x = inputs[0].reshape(-1, height, width * channels)
-        return lambda: convolve_depthwise(x, padded, taps, offsets, constants, window, limits, acc, y)
+        return lambda: convolve_depthwise(
+            x, padded, taps, offsets, constants, window, limits, prepared.register, acc, y
+        )
 
     return bind

@@ -1,0 +1,82 @@
+"""Layers whose sums may pass the ends of a register that saturates at every addition, onto `refq.kernels.registers`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from refq.layers.windows import Window
+from refq.numerics import Accumulator
+from refq.numerics.register_sums import LANES, lay_out, word_for
+from refq.plan.lowering import Array, Bind, Call, Site, aligned
+
+_PRODUCT = 255 * 128
+"""No product of an int8 code less its zero point and an int8 weight exceeds it."""
+
+
+def _ends(register: Accumulator) -> tuple[int, int]:
+    return -(1 << (register.bits - 1)), (1 << (register.bits - 1)) - 1
+
+
+def lower_in_order(
+    site: Site, prepared: Any, register: Accumulator, shape: Window | None = None, groups: int = 1
+) -> Bind | None:
+    """A convolution, or (without a window) a dense layer."""
+    if word_for(register, _PRODUCT) != np.int32:
+        return None
+    from refq.kernels.registers import convolve_in_order
+
+    w = site.constants[1].astype(np.int32)
+    depth = w.shape[1]
+    start = np.clip(prepared.bias, *_ends(register)).astype(np.int32)
+    constants = aligned((3, len(w) + LANES), np.int32)
+    constants[1:, : len(w)] = prepared.m, prepared.s
+    limits = (prepared.rule, int(site.out.zero_point), *site.limits)
+
+    def bind(inputs: list[Array], y: Array) -> Call:
+        if shape is None:
+            rows = inputs[0].size // depth
+            x, out = inputs[0].reshape(1, 1, -1), y.reshape(1, 1, rows, -1)
+            form = lay_out(w[:, None, None], start, [(0, 0)], rows)
+            padded, place = aligned((1, rows * depth), np.int32), (1, depth * 4, len(w), 0, 0)
+        else:
+            n, height, width, channels = inputs[0].shape
+            (top, bottom), (left, right) = shape.pads
+            x, out = inputs[0].reshape(n, height, -1), y
+            row = width + left + right
+            form = lay_out(w, start, shape.places(), row, groups)
+            padded = aligned((height + top + bottom, row * channels), np.int32)
+            place = (shape.strides[0], shape.strides[1] * channels * 4, form.channels, top, left * channels)
+        tile = aligned((8, LANES), np.int32)
+        window = (*place, site.x_zero)
+        parts = (form.offsets, form.run, form.words, form.start)
+        return lambda: convolve_in_order(x, padded, *parts, window, *_ends(register), constants, limits, tile, out)
+
+    return bind
+
+
+def lower_channels_in_order(site: Site, prepared: Any, register: Accumulator, shape: Window) -> Bind | None:
+    """A depthwise convolution with one filter a channel."""
+    if word_for(register, _PRODUCT) != np.int32:
+        return None
+    from refq.kernels.registers import convolve_channels_in_order
+
+    w = np.ascontiguousarray(site.constants[1][0], np.int32)
+    channels = w.shape[2]
+    low, high = (np.int32(end) for end in _ends(register))
+    start = np.clip(prepared.bias, low, high).astype(np.int32)
+    constants = aligned((3, channels + LANES), np.int32)
+    constants[1:, :channels] = prepared.m, prepared.s
+    limits = (prepared.rule, int(site.out.zero_point), *site.limits)
+    (top, bottom), (left, right) = shape.pads
+    window = (*shape.strides, *shape.dilation, top, left * channels, site.x_zero)
+
+    def bind(inputs: list[Array], y: Array) -> Call:
+        n, height, width, _ = inputs[0].shape
+        x = inputs[0].reshape(n, height, -1)
+        padded = aligned((height + top + bottom, width + left + right, channels), np.int32)
+        acc = aligned((1, y.shape[2], channels), np.int32, 0, 64)
+        return lambda: convolve_channels_in_order(x, padded, w, start, window, low, high, constants, limits, acc, y)
+
+    return bind
