@@ -88,6 +88,34 @@ class Levels:
         place = self._places(reals.shape) if len(limits) > 1 else None
         return count_below(limits, place, reals).astype(self.dtype)
 
+    def quantize_stochastic(self, x: Any, rng: np.random.Generator) -> NDArray[Any]:
+        """Reals to one of the two levels around them, the upper one with the probability that makes the mean x.
+
+            p(upper) = (x - lower) / (upper - lower);  beyond the outermost levels these
+
+        Parameters
+        ----------
+        x : real, as of `quantize`
+        rng : draws one number an element in C order: chunks of the leading axis round as the whole does
+
+        Notes
+        -----
+        Gholami et al. 2021, eq. (8), for levels at any distance. On the levels -1 and 1 this is the stochastic
+        binarization of Courbariaux et al. 2015 (BinaryConnect), eq. (2)-(3): p(+1) = hard_sigmoid(x) =
+        clip((x + 1) / 2, 0, 1).
+        """
+        reals = read_reals(x)
+        table = self.levels.reshape(int(np.prod(self.levels.shape[:-1])), self.count)
+        place = self._places(reals.shape) if len(table) > 1 else np.zeros((1,) * reals.ndim, np.int64)
+        draws = rng.random(reals.shape)
+        last = max(self.count - 2, 0)
+        low = np.clip(count_below(table, place, reals) - 1, 0, last)
+        start = place * self.count + low
+        flat = table.reshape(-1).astype(np.float64)
+        lower, upper = flat[start], flat[start + min(self.count - 1, 1)]
+        inside = np.clip(reals.astype(np.float64), lower, upper)
+        return (low + (draws * (upper - lower) < inside - lower)).astype(self.dtype)
+
     def dequantize(self, codes: Any) -> Reals:
         """Codes to reals, a read of the table.
 

@@ -59,8 +59,9 @@ class Ternary:
         CalibrationError    empty data, NaN or infinities
         """
         size = np.abs(finite_data(x))
-        alpha = positive_scale(block_means(size, self._kept(size, block), block))[..., None]
-        delta = np.minimum(self._deltas(size, block)[..., None], alpha)
+        mean, delta = block_means(size, self._kept(size, block), block), self._deltas(size, block)
+        alpha = positive_scale(np.where(mean > 0, mean, 2.0 * delta))[..., None]  # out of reach where nothing is kept
+        delta = np.minimum(delta[..., None], alpha)
         levels = np.concatenate([-alpha, np.zeros_like(alpha), alpha], axis=-1)
         # |w| = delta is 0 on both sides; a threshold itself belongs to the level below it
         limits = np.concatenate([np.nextafter(-delta, np.float32(-np.inf)), delta], axis=-1)
