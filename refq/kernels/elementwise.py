@@ -6,6 +6,7 @@ import numpy as np
 
 from refq.kernels.compiled import compiled
 from refq.kernels.lanes import sum_lanes
+from refq.kernels.requantize import requantize_row
 
 _DOUBLE, _SINGLE, _SINGLE_AWAY = (sum_lanes(rule) for rule in range(3))
 
@@ -84,3 +85,28 @@ def largest(x, window, low, high, y):
                             out[c] = max(out[c], seen[c])
                 for c in range(channels):
                     out[c] = np.int8(min(max(np.int32(out[c]), low), high))
+
+
+@compiled
+def mean_of_rows(x, constants, limits, acc, y):
+    """Sums of codes over the rows of an image, requantized; x (N, rows, C) int8, y (N, C) int8.
+
+    constants (3, C padded to 16) int32: bias, multiplier, right shift      limits: rule, zero, low, high
+    acc (C padded to 16) int32
+    """
+    images, rows, channels = x.shape
+    for n in range(images):
+        for c in range(channels):
+            acc[c] = 0
+        for row in range(rows):
+            seen = x[n, row]
+            for c in range(channels):
+                acc[c] += np.int32(seen[c])
+        requantize_row(
+            acc.ctypes.data,
+            constants.ctypes.data,
+            4 * constants.shape[1],
+            limits,
+            y.ctypes.data + n * channels,
+            channels,
+        )

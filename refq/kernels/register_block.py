@@ -25,7 +25,7 @@ def _i64(value: int) -> Any:
 
 
 @cache
-def register_block(rows: int, bits: int) -> Any:
+def register_block(rows: int, bits: int, is_held: bool = True) -> Any:
     """The block as a Numba intrinsic, of `rows` rows of 16 lanes of `bits` (32 or 64) bits.
 
         block(a, row_stride, offsets, taps, run, w, start, c, low, high)
@@ -37,6 +37,7 @@ def register_block(rows: int, bits: int) -> Any:
     start : 16 words that every row starts from
     c : [row][16] words, overwritten
     low, high : ends of the register; a sum of one and a product fits the word
+    is_held : whether sums are held to the ends; if not, low and high are not read
     """
 
     @intrinsic
@@ -44,7 +45,7 @@ def register_block(rows: int, bits: int) -> Any:
         signature = types.void(*[types.intp] * 10)
 
         def emit(target: Any, builder: Any, _: Any, arguments: Any) -> Any:
-            _emit(builder, rows, _I32 if bits == 32 else _I64, arguments)
+            _emit(builder, rows, _I32 if bits == 32 else _I64, is_held, arguments)
             return target.get_dummy_value()
 
         return signature, emit
@@ -52,7 +53,7 @@ def register_block(rows: int, bits: int) -> Any:
     return block
 
 
-def _emit(builder: Any, rows: int, word: Any, arguments: Any) -> None:
+def _emit(builder: Any, rows: int, word: Any, is_held: bool, arguments: Any) -> None:
     a, row_stride, offsets, taps, run, w, start, c, low, high = arguments
     vector, size = ir.VectorType(word, LANES), word.width // 8
     undefined = ir.Constant(vector, ir.Undefined)
@@ -96,8 +97,10 @@ def _emit(builder: Any, rows: int, word: Any, arguments: Any) -> None:
     for r in range(rows):
         product = builder.mul(spread(load(builder.add(a_rows[r], offset), word)), weights)
         total = builder.add(sums[r], product)
-        total = builder.select(builder.icmp_signed("<", total, lowest), lowest, total)
-        held.append(builder.select(builder.icmp_signed(">", total, highest), highest, total))
+        if is_held:
+            total = builder.select(builder.icmp_signed("<", total, lowest), lowest, total)
+            total = builder.select(builder.icmp_signed(">", total, highest), highest, total)
+        held.append(total)
     step_after = builder.add(step, _i64(1))
     step.add_incoming(step_after, step_block)
     for phi, value in zip(sums, held, strict=True):

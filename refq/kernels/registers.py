@@ -11,10 +11,24 @@ from numba import njit
 
 from refq.kernels.compiled import compiled
 from refq.kernels.register_block import register_block
-from refq.kernels.requantize import requantize_row
+from refq.kernels.requantize import fit_rows, requantize_row
 
 _W8, _W4, _W1 = (register_block(rows, 32) for rows in (8, 4, 1))
+_E8, _E4, _E1 = (register_block(rows, 32, False) for rows in (8, 4, 1))
 _L4, _L1 = (register_block(rows, 64) for rows in (4, 1))
+
+
+@njit(inline="always")
+def _exact_block(a, row_stride, offsets, taps, run, w, start, c, rows):
+    """`_block` for sums of int32 that no register cuts short."""
+    if rows >= 8:
+        _E8(a, row_stride, offsets, taps, run, w, start, c, 0, 0)
+        return 8
+    if rows >= 4:
+        _E4(a, row_stride, offsets, taps, run, w, start, c, 0, 0)
+        return 4
+    _E1(a, row_stride, offsets, taps, run, w, start, c, 0, 0)
+    return 1
 
 
 @njit(inline="always")
@@ -101,12 +115,13 @@ def sum_channels_in_order(padded, w, start, window, low, high, y):
 
 
 @compiled
-def convolve_in_order(x, padded, offsets, run, w, start, window, low, high, constants, limits, tile, y):
-    """Codes of a convolution whose registers saturate; see `sum_in_order`.
+def convolve_in_order(x, padded, offsets, run, w, start, window, low, high, constants, limits, register, tile, y):
+    """Codes of a convolution whose registers saturate, or (low = high = 0) of any that fits int32; see `sum_in_order`.
 
     x (N, H, W * C) int8; padded int32, its borders 0
     window: stride_y, stride_x * C in bytes, channels of a group, top, left * C, zero point of x
     constants (3, O + 15) int32: 0, multiplier, right shift      limits: rule, zero, low, high
+    register: how a sum is fitted at its end, see `fit_rows`; 0 places for not
     y (N, OY, OX, O) int8
     """
     stride_y, step, share, top, left, zero = window
@@ -127,7 +142,12 @@ def convolve_in_order(x, padded, offsets, run, w, start, window, low, high, cons
                     out = y.ctypes.data + (n * out_y + oy) * out_x * channels + first
                     while ox < out_x:
                         a = origin + oy * stride_y * row_bytes + ox * step
-                        done = _block(4, a, step, places, taps, run, weights, bias, sums, low, high, out_x - ox)
+                        if low < high:
+                            done = _block(4, a, step, places, taps, run, weights, bias, sums, low, high, out_x - ox)
+                        else:
+                            done = _exact_block(a, step, places, taps, run, weights, bias, sums, out_x - ox)
+                            if register[0]:
+                                fit_rows(tile, done, width, constants[0], first, register)
                         for r in range(done):
                             requantize_row(
                                 sums + 64 * r,

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from refq.errors import RefqError
 from refq.layers.add import common_scale
+from refq.layers.mean import fold_count
 from refq.numerics.softmax8 import softmax_parameters
 from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers
-
-_BY_BYTE = np.arange(256, dtype=np.uint8).view(np.int8)
-"""Every code, in the order of its byte."""
 
 
 @lowers("Add", "Subtract")
@@ -50,13 +47,10 @@ def lower_table(site: Site) -> Bind | None:
 
     table = aligned((256,), np.int8)
     codes = np.arange(grid.qmin, grid.qmax + 1).astype(np.int8)
-    bits = grid.bits
-    compute = site.arithmetic.rule(site.node.op, bits) or type(site.layer).integer
-    try:
-        found = compute(site.layer, [codes], site.grids, site.out, site.arithmetic)
-    except RefqError:
+    found = site.compute([codes])
+    if found is None:
         return None  # not every code has a value: the layer says so when one of those arrives
-    table[codes.view(np.uint8)] = np.clip(found, *site.limits)
+    table[codes.view(np.uint8)] = found
 
     def bind(inputs: list[Array], y: Array) -> Call:
         x, flat = inputs[0].reshape(-1).view(np.uint8), y.reshape(-1)
@@ -101,5 +95,34 @@ def _softmax(site: Site) -> Bind | None:
         width = y.shape[-1]
         x, out, terms = inputs[0].reshape(-1, width), y.reshape(-1, width), np.zeros(width, np.int64)
         return lambda: softmax_rows(x, multiplier, left_shift, diff_min, low, high, terms, out)
+
+    return bind
+
+
+@lowers("Mean")
+def _mean(site: Site) -> Bind | None:
+    """Means over every axis between the first and the last: global pools."""
+    grid, shape = site.grids[0], site.shapes[0]
+    if not site.is_int8(0) or grid is None or len(shape) < 3 or not site.layer.axes:
+        return None
+    if sorted(site.layer.reduced(shape)) != list(range(1, len(shape) - 1)):
+        return None
+    from refq.kernels.elementwise import mean_of_rows
+
+    count, channels = site.layer.count(shape), shape[-1]
+    requantizer = site.arithmetic.requantizer("Mean", grid.bits)
+    real = grid.scale.astype(np.float64) / site.out.scale.astype(np.float64)
+    found = fixed_point(requantizer, real, 255 * count, lambda m, s: fold_count(m, s, count))
+    if found is None:
+        return None
+    rule, m, s = found
+    constants = aligned((3, channels + 16), np.int32)
+    constants[0], constants[1], constants[2] = -count * int(grid.zero_point), m, s
+    limits = (rule, int(site.out.zero_point), *site.limits)
+
+    def bind(inputs: list[Array], y: Array) -> Call:
+        x, acc = inputs[0].reshape(len(inputs[0]), count, channels), aligned((channels,), np.int32, 0, 64)
+        out = y.reshape(len(x), channels)
+        return lambda: mean_of_rows(x, constants, limits, acc, out)
 
     return bind

@@ -9,7 +9,7 @@ import numpy as np
 
 from refq.numerics import Accumulator
 from refq.numerics.bounds import accumulator_range
-from refq.plan.lower_registers import lower_channels_in_order, lower_in_order
+from refq.plan.lower_registers import lower_channels_in_order, lower_in_order, spread_channels
 from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers
 
 _SLACK = 64
@@ -114,13 +114,13 @@ def _bind(site: Site, prepared: Any, w: Array, image: tuple[int, int, int], wind
 def _conv(site: Site) -> Bind | None:
     layer = site.layer
     prepared = _prepared(site, 0)
-    if prepared is not None and prepared.in_order is not None:
-        window = layer.window(site.shapes[0], site.constants[1].shape)
-        return lower_in_order(site, prepared, prepared.in_order, window, layer.groups)
-    if prepared is None or not has_block() or layer.groups != 1 or layer.dilation != (1, 1):
+    if prepared is None:
         return None
     w, (_, height, width, channels) = site.constants[1], site.shapes[0]
     shape = layer.window(site.shapes[0], w.shape)
+    is_plain = layer.groups == 1 and layer.dilation == (1, 1)
+    if prepared.in_order is not None or not is_plain or not has_block():
+        return lower_in_order(site, prepared, shape, layer.groups)
     (top, bottom), (left, right) = shape.pads
     runs = w.reshape(*w.shape[:2], -1)
     if shape.kernel == (1, 1) and shape.strides == (1, 1) and not any(map(any, shape.pads)):
@@ -134,10 +134,10 @@ def _conv(site: Site) -> Bind | None:
 @lowers("Dense")
 def _dense(site: Site) -> Bind | None:
     prepared = _prepared(site, 0)
-    if prepared is not None and prepared.in_order is not None:
-        return lower_in_order(site, prepared, prepared.in_order)
-    if prepared is None or not has_block():
+    if prepared is None:
         return None
+    if prepared.in_order is not None or not has_block():
+        return lower_in_order(site, prepared)
     w = site.constants[1]
     depth = w.shape[1]
 
@@ -152,12 +152,13 @@ def _dense(site: Site) -> Bind | None:
 @lowers("DepthwiseConv2D")
 def _depthwise(site: Site) -> Bind | None:
     prepared = _prepared(site, 3)
-    w, (_, height, width, channels) = site.constants.get(1), site.shapes[0]
-    if prepared is None or w is None or w.shape[3] != channels:
+    if prepared is None:
         return None
+    w, (_, height, width, _) = site.constants[1], site.shapes[0]
+    channels = w.shape[3]
     shape = site.layer.window(site.shapes[0], w.shape)
     if prepared.in_order is not None:
-        return lower_channels_in_order(site, prepared, prepared.in_order, shape)
+        return lower_channels_in_order(site, prepared, shape)
     from refq.kernels.convolution import convolve_depthwise
 
     (top, bottom), (left, right) = shape.pads
@@ -177,9 +178,13 @@ def _depthwise(site: Site) -> Bind | None:
     def bind(inputs: list[Array], y: Array) -> Call:
         padded = aligned((height + top + bottom, row), np.int8, zero, _SLACK)
         acc = aligned((1, 16), np.int32)
-        x = inputs[0].reshape(-1, height, width * channels)
-        return lambda: convolve_depthwise(
-            x, padded, taps, offsets, constants, window, limits, prepared.register, acc, y
-        )
+        whole, stretch = spread_channels(inputs[0], channels)
+        x = whole.reshape(-1, height, width * channels)
+
+        def call() -> None:
+            stretch()
+            convolve_depthwise(x, padded, taps, offsets, constants, window, limits, prepared.register, acc, y)
+
+        return call
 
     return bind

@@ -1,4 +1,5 @@
-"""Layers whose sums may pass the ends of a register that saturates at every addition, onto `refq.kernels.registers`."""
+"""Layers onto `refq.kernels.registers`: those whose registers saturate at every addition, and those of shapes or
+processors for which there is no faster kernel."""
 
 from __future__ import annotations
 
@@ -19,17 +20,18 @@ def _ends(register: Accumulator) -> tuple[int, int]:
     return -(1 << (register.bits - 1)), (1 << (register.bits - 1)) - 1
 
 
-def lower_in_order(
-    site: Site, prepared: Any, register: Accumulator, shape: Window | None = None, groups: int = 1
-) -> Bind | None:
+def lower_in_order(site: Site, prepared: Any, shape: Window | None = None, groups: int = 1) -> Bind | None:
     """A convolution, or (without a window) a dense layer."""
-    if word_for(register, _PRODUCT) != np.int32:
+    register = prepared.in_order
+    if register is not None and word_for(register, _PRODUCT) != np.int32:
         return None
     from refq.kernels.registers import convolve_in_order
 
     w = site.constants[1].astype(np.int32)
     depth = w.shape[1]
-    start = np.clip(prepared.bias, *_ends(register)).astype(np.int32)
+    low, high = (0, 0) if register is None else _ends(register)
+    start = (prepared.bias if register is None else np.clip(prepared.bias, low, high)).astype(np.int32)
+    end = (0, False) if register is not None else prepared.register
     constants = aligned((3, len(w) + LANES), np.int32)
     constants[1:, : len(w)] = prepared.m, prepared.s
     limits = (prepared.rule, int(site.out.zero_point), *site.limits)
@@ -51,13 +53,14 @@ def lower_in_order(
         tile = aligned((8, LANES), np.int32)
         window = (*place, site.x_zero)
         parts = (form.offsets, form.run, form.words, form.start)
-        return lambda: convolve_in_order(x, padded, *parts, window, *_ends(register), constants, limits, tile, out)
+        return lambda: convolve_in_order(x, padded, *parts, window, low, high, constants, limits, end, tile, out)
 
     return bind
 
 
-def lower_channels_in_order(site: Site, prepared: Any, register: Accumulator, shape: Window) -> Bind | None:
-    """A depthwise convolution with one filter a channel."""
+def lower_channels_in_order(site: Site, prepared: Any, shape: Window) -> Bind | None:
+    """A depthwise convolution whose registers saturate."""
+    register = prepared.in_order
     if word_for(register, _PRODUCT) != np.int32:
         return None
     from refq.kernels.registers import convolve_channels_in_order
@@ -74,9 +77,24 @@ def lower_channels_in_order(site: Site, prepared: Any, register: Accumulator, sh
 
     def bind(inputs: list[Array], y: Array) -> Call:
         n, height, width, _ = inputs[0].shape
-        x = inputs[0].reshape(n, height, -1)
+        whole, stretch = spread_channels(inputs[0], channels)
+        x = whole.reshape(n, height, -1)
         padded = aligned((height + top + bottom, width + left + right, channels), np.int32)
         acc = aligned((1, y.shape[2], channels), np.int32, 0, 64)
-        return lambda: convolve_channels_in_order(x, padded, w, start, window, low, high, constants, limits, acc, y)
+
+        def call() -> None:
+            stretch()
+            convolve_channels_in_order(x, padded, w, start, window, low, high, constants, limits, acc, y)
+
+        return call
 
     return bind
+
+
+def spread_channels(x: Array, channels: int) -> tuple[Array, Call]:
+    """The image with each channel as often as it has filters, and the call that brings it up to date."""
+    times = channels // x.shape[3]
+    if times == 1:
+        return x, lambda: None
+    whole = np.empty((*x.shape, times), x.dtype)
+    return whole.reshape(*x.shape[:3], channels), lambda: np.copyto(whole, x[..., None])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refq.errors import RefqError
 from refq.graph import Node, QParams
 from refq.numerics import Arithmetic, Requantizer, double, single, single_away
+from refq.numerics.arithmetic import IntegerRule
 
 Array = NDArray[Any]
 Call = Callable[[], None]
@@ -46,6 +48,21 @@ class Site:
         grid = self.grids[0]
         return 0 if grid is None else int(grid.zero_point)
 
+    @property
+    def rule(self) -> IntegerRule | None:
+        """The profile's own rule for this layer, where it has one."""
+        bits = next((g.bits for g in self.grids if g is not None), 8)
+        return self.arithmetic.rule(self.node.op, bits)
+
+    def compute(self, codes: Sequence[Any], grids: Sequence[Any] | None = None) -> Array | None:
+        """The node's codes for other operands, as NumPy gives them; None where the layer refuses some of them."""
+        compute = self.rule or type(self.layer).integer
+        try:
+            y = compute(self.layer, codes, self.grids if grids is None else grids, self.out, self.arithmetic)
+        except RefqError:
+            return None
+        return np.clip(y, *self.limits).astype(np.int8)
+
     def is_int8(self, *positions: int) -> bool:
         """Whether these inputs and the output hold signed 8-bit codes, one scale a tensor."""
         grids = [self.out, *(self.grids[i] for i in positions)]
@@ -55,14 +72,18 @@ class Site:
 Bind = Callable[[list[Array], Array], Call]
 """(input arrays, output array) -> the call that computes one from the other."""
 Lowering = Callable[[Site], Bind | None]
-_LOWERINGS: dict[str, Lowering] = {}
+_LOWERINGS: dict[str, list[tuple[Lowering, bool]]] = {}
 
 
-def lowers(*ops: str) -> Callable[[Lowering], Lowering]:
-    """Decorator: this function lowers these layers; it gives None for what its kernel does not cover."""
+def lowers(*ops: str, any_rule: bool = False) -> Callable[[Lowering], Lowering]:
+    """Decorator: this function lowers these layers; it gives None for what its kernel does not cover.
+
+    any_rule : it asks `Site.compute`, so that it also holds under profiles with a rule of their own for the layer
+    """
 
     def register(function: Lowering) -> Lowering:
-        _LOWERINGS.update(dict.fromkeys(ops, function))
+        for op in ops:
+            _LOWERINGS.setdefault(op, []).append((function, any_rule))
         return function
 
     return register
@@ -77,26 +98,31 @@ def _discover() -> None:
 
 
 def lower(site: Site) -> Bind | None:
-    """The kernel form of a node; None if it has none, or the profile computes it by a rule of its own."""
+    """The kernel form of a node, by the first lowering that covers it, module by module in the order of their names."""
     _discover()
-    found = _LOWERINGS.get(site.node.op)
-    bits = next((g.bits for g in site.grids if g is not None), 8)
-    if found is None or site.arithmetic.rule(site.node.op, bits) is not None:
-        return None
-    return found(site)
+    for lowering, any_rule in _LOWERINGS.get(site.node.op, ()):
+        found = lowering(site) if any_rule or site.rule is None else None
+        if found is not None:
+            return found
+    return None
 
 
-def fixed_point(requantizer: Requantizer, real: Any, bound: int) -> tuple[int, Array, Array] | None:
+def fixed_point(
+    requantizer: Requantizer, real: Any, bound: int, fold: Callable[[Array, Array], tuple[Array, Array]] | None = None
+) -> tuple[int, Array, Array] | None:
     """(rule, multipliers, right shifts) as int32 for the kernels; None where they could leave 32 bits.
 
     Parameters
     ----------
     real : float64 factors
     bound : magnitude no accumulator exceeds
+    fold : what becomes of a multiplier and its shift before they are used
     """
     if requantizer.apply not in _RULES or bound >= 1 << 31:
         return None
     m, s = (np.atleast_1d(values) for values in requantizer.prepare(real))
+    if fold is not None:
+        m, s = fold(m, s)
     if np.any(s > 0) or np.any(s < -31):
         return None  # a left shift may wrap, which Layer.integer settles
     return _RULES[requantizer.apply], m.astype(np.int32), (-s).astype(np.int32)
