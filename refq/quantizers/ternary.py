@@ -14,6 +14,8 @@ from refq.quantizers.blocks import count_blocks
 from refq.quantizers.levels import Levels, block_numbers
 from refq.quantizers.means import block_means, block_rows, channel_block, finite_data, positive_scale
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ternary:
@@ -60,7 +62,9 @@ class Ternary:
         """
         size = np.abs(finite_data(x))
         mean, delta = block_means(size, self._kept(size, block), block), self._deltas(size, block)
-        alpha = positive_scale(np.where(mean > 0, mean, 2.0 * delta))[..., None]  # out of reach where nothing is kept
+        alpha = positive_scale(np.where(mean > 0, mean, np.minimum(2.0 * delta.astype(np.float64), _LARGEST)))[
+            ..., None
+        ]  # out of reach where nothing is kept
         delta = np.minimum(delta[..., None], alpha)
         levels = np.concatenate([-alpha, np.zeros_like(alpha), alpha], axis=-1)
         # |w| = delta is 0 on both sides; a threshold itself belongs to the level below it

@@ -59,7 +59,7 @@ class TrainedTernary:
         for size in (np.maximum(-row, 0), np.maximum(row, 0)):
             delta = optimal_delta(size) if self.threshold is None else self.threshold * float(np.abs(row).max())
             kept = size[size > np.float32(delta)]
-            scale = float(positive_scale(kept.mean() if len(kept) else 2.0 * delta))
+            scale = float(positive_scale(kept.mean() if len(kept) else min(2.0 * delta, 3e38)))
             ends.append((min(float(np.float32(delta)), scale), scale))
         (low, wn), (high, wp) = ends
         return [-wn, 0.0, wp], [float(np.nextafter(np.float32(-low), np.float32(-np.inf))), high]

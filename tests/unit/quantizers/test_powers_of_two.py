@@ -110,7 +110,7 @@ def test_exponents_too_far_apart_for_float32_are_refused():
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 6])
 def test_the_clipping_value_has_the_least_error_of_a_fine_search(bits):
-    x = RNG.normal(size=2000).astype(np.float32)
+    x = np.random.default_rng(bits).normal(size=2000).astype(np.float32)
     grid = APoT(bits=bits)
     shape, fitted = grid.shape_of_levels(), grid.fit(x, (0,))
 
