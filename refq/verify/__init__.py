@@ -1,0 +1,1 @@
+"""Checking hardware against the integer path: vectors, expected transactions, scoreboard, coverage."""

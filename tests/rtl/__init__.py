@@ -1,0 +1,1 @@
+"""Reference RTL and the benches that hold it against the integer path."""
