@@ -6,6 +6,7 @@
 // Memory words: a_data holds column k of a tile of A, lane r = row r, at address tile_m * k_size + k;
 // b_data holds row k of a tile of B, lane c = column c, at address tile_n * k_size + k. Reads have no latency.
 // Tiles: tile_n runs fastest. Partial tiles are padded with zeros in memory and pay for full ones.
+// streaming: operand k of a tile is read, k = 0 first; next_m: last clock before another row of tiles.
 // A tile takes k_size + 2*ROWS + COLS - 2 clocks: the last of them drain ROWS rows, bottom row first.
 module systolic_os #(
     parameter ROWS = 4,
@@ -26,6 +27,8 @@ module systolic_os #(
     output wire [ADDR_BITS-1:0]     b_addr,
     input  wire [ROWS*A_BITS-1:0]   a_data,
     input  wire [COLS*B_BITS-1:0]   b_data,
+    output wire                     streaming,
+    output wire                     next_m,
     output wire                     out_valid,
     output wire [COUNT_BITS-1:0]    out_row,
     output reg  [COUNT_BITS-1:0]    tile_m,
@@ -41,7 +44,8 @@ module systolic_os #(
 
     wire [COUNT_BITS-1:0] drain_at = k_size + (ROWS + COLS - 2);
     wire [COUNT_BITS-1:0] last_at = drain_at + (ROWS - 1);
-    wire streaming = running && count < k_size;
+    assign streaming = running && count < k_size;
+    assign next_m = tile_ends && last_n;
     wire tile_ends = running && count == last_at;
     wire last_n = tile_n + 1'b1 == n_tiles;
     wire last_m = tile_m + 1'b1 == m_tiles;

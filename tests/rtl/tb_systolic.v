@@ -44,7 +44,7 @@ module tb_systolic;
             systolic_os #(.ROWS(ROWS), .COLS(COLS), .A_BITS(A_BITS), .B_BITS(B_BITS), .ACC_BITS(ACC_BITS)) dut (
                 .clk(clk), .rst_n(rst_n), .start(1'b1), .k_size(K[15:0]), .m_tiles(M_TILES[15:0]),
                 .n_tiles(N_TILES[15:0]), .a_addr(a_addr), .b_addr(b_addr), .a_data(a_words[a_addr]),
-                .b_data(b_words[b_addr]), .out_valid(any), .out_row(), .tile_m(), .tile_n(), .out_data(data), .done());
+                .b_data(b_words[b_addr]), .streaming(), .next_m(), .out_valid(any), .out_row(), .tile_m(), .tile_n(), .out_data(data), .done());
         end else if (DESIGN == 1) begin : g_os_overlapped
             systolic_os_overlapped #(.ROWS(ROWS), .COLS(COLS), .A_BITS(A_BITS), .B_BITS(B_BITS), .ACC_BITS(ACC_BITS)) dut (
                 .clk(clk), .rst_n(rst_n), .start(1'b1), .k_size(K[15:0]), .m_tiles(M_TILES[15:0]),
