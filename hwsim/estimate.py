@@ -18,7 +18,7 @@ import numpy as np
 from hwsim.arch.catalog import sources
 from hwsim.arch.spec import Arch, Frozen, Quantity
 from hwsim.cost.area import area_mm2
-from hwsim.cost.energy import energy
+from hwsim.cost.energy import energy, factor, link_pj_per_byte, static_mw
 from hwsim.cost.roofline import bounds
 from hwsim.cost.traffic import traffic
 from hwsim.engines import host
@@ -97,9 +97,8 @@ def _invoke(workload: Workload, arch: Arch) -> LayerReport:
     latency = fixed + (carried / arch.link.bandwidth_mb_per_s.value if arch.link is not None else 0.0)
     joules = None
     if arch.energy is not None:
-        per_byte = arch.link.access_pj_per_byte if arch.link is not None else None
-        dram = carried * (0.0 if per_byte is None else per_byte.value) / 1e6
-        joules = Energy(mac=0.0, sram=0.0, dram=dram, static=latency * arch.energy.static_mw.value / 1e3)
+        dram = carried * link_pj_per_byte(arch) / 1e6
+        joules = Energy(mac=0.0, sram=0.0, dram=dram, static=latency * static_mw(arch) / 1e3)
     return LayerReport(
         name="(invoke)",
         op="(invoke)",
@@ -142,6 +141,7 @@ def _total(workload: Workload, arch: Arch, rows: tuple[LayerReport, ...], peak: 
         uncertainty=Uncertainty(
             latency_pct=errors.latency_pct.value if errors and errors.latency_pct else None,
             energy_pct=errors.energy_pct.value if errors and errors.energy_pct else None,
+            energy_factor=factor(arch),
             basis=errors.basis if errors else "none: no published measurement was compared with this specification",
         ),
         layers=rows,

@@ -23,7 +23,22 @@ FREE_TEXT = ("estimate:", "derived:")
 _LARGEST = 1e15
 """No physical quantity in these units is larger."""
 
-UNITS = ("_mhz", "_kib", "_mb_per_s", "_us", "_pj_per_byte", "_pj", "_mw", "_mm2", "_um2", "_bytes", "_pct", "_nm")
+UNITS = (
+    "_mhz",
+    "_kib",
+    "_mb_per_s",
+    "_us",
+    "_pj_per_byte",
+    "_pj",
+    "_mw",
+    "_mm2",
+    "_um2",
+    "_bytes",
+    "_pct",
+    "_nm",
+    "_v",
+    "_bits",
+)
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,6 +80,20 @@ class Memory(Frozen, frozen=True):
     bandwidth_mb_per_s: Quantity | None = None
     access_pj_per_byte: Quantity | None = None
     area_mm2: Quantity | None = None
+    width_bits: Quantity | None = None
+    """Width of a port: with a table [technology], energy, leakage and area that are not given come from there"""
+
+
+class Technology(Frozen, frozen=True):
+    """Where costs that the specification does not state come from: files of specs/technology."""
+
+    basis: str
+    node_nm: Quantity
+    voltage_v: Quantity | None = None
+    accumulator_bits: Quantity | None = None
+    sram_cell: Literal["lop", "hp", "lstp"] = "lop"
+    off_chip: str | None = None
+    requantizer: Literal["double", "single", "pow2"] = "double"
 
 
 class Link(Frozen, frozen=True):
@@ -107,12 +136,15 @@ class Energy(Frozen, frozen=True):
 
     static_mw: Quantity
     mac_pj: Quantity | None = None
+    """8x8 bits; from [technology] by width if absent"""
+    factor: Quantity | None = None
+    """The truth is taken to lie between energy / factor and energy * factor"""
 
 
 class Area(Frozen, frozen=True):
     """Area basis: one processing element and one requantizer a column, memories by their own entry."""
 
-    pe_um2: Quantity
+    pe_um2: Quantity | None = None
     requantizer_um2: Quantity | None = None
     placement_pct: Quantity | None = None
 
@@ -141,6 +173,7 @@ class Arch(Frozen, frozen=True):
     overhead: Overhead = Overhead()
     energy: Energy | None = None
     area: Area | None = None
+    technology: Technology | None = None
     uncertainty: Errors | None = None
 
     @property

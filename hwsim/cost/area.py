@@ -1,20 +1,55 @@
 """Area in square millimetres.
 
 area = (rows * cols * pe + cols * requantizer) / placement density + sum of the memories
+
+What the specification does not state comes from its table [technology]: processing elements and requantizers from
+hwsim/cost/operators.py, memories from hwsim/cost/sram.py.
 """
 
 from __future__ import annotations
 
-from hwsim.arch.spec import Arch
+import re
+
+from hwsim.arch.spec import Arch, Memory
+from hwsim.cost.operators import processing_element_um2, requantizer_um2
+from hwsim.cost.sram import sram
+
+_ACCUMULATOR_BITS = 32
 
 
 def area_mm2(arch: Arch) -> float | None:
     """Area of array, requantizers and memories; None where the specification gives no basis for any of them."""
-    basis, array = arch.area, arch.array
-    if basis is None or array is None or any(memory.area_mm2 is None for memory in arch.memory):
+    basis, array, node = arch.area, arch.array, arch.technology
+    if basis is None or array is None:
         return None
-    logic = array.rows.value * array.cols.value * basis.pe_um2.value
+    memories = [_memory_mm2(memory, arch) for memory in arch.memory]
+    if any(area is None for area in memories):
+        return None
+    if basis.pe_um2 is not None:
+        element = basis.pe_um2.value
+    elif node is not None:
+        widths = [tuple(map(int, re.findall(r"\d+", name))) for name in array.precisions]
+        bits = node.accumulator_bits
+        acc = _ACCUMULATOR_BITS if bits is None else int(bits.value)
+        weight, activation = max(w for w, _ in widths), max(a for _, a in widths)
+        element = processing_element_um2(array.dataflow, weight, activation, acc, node.basis, node.node_nm.value)
+    else:
+        return None
+    logic = array.rows.value * array.cols.value * element
     if basis.requantizer_um2 is not None:
         logic += array.cols.value * basis.requantizer_um2.value
+    elif node is not None:
+        logic += array.cols.value * requantizer_um2(node.requantizer, node.basis, node.node_nm.value)
     density = 1.0 if basis.placement_pct is None else basis.placement_pct.value / 100
-    return logic / density / 1e6 + sum(m.area_mm2.value for m in arch.memory if m.area_mm2 is not None)
+    return logic / density / 1e6 + sum(area for area in memories if area is not None)
+
+
+def _memory_mm2(memory: Memory, arch: Arch) -> float | None:
+    if memory.area_mm2 is not None:
+        return memory.area_mm2.value
+    node = arch.technology
+    if memory.size_kib.value <= 0:
+        return 0.0
+    if node is None or memory.width_bits is None:
+        return None
+    return sram(memory.size_kib.value * 1024, int(memory.width_bits.value), node.node_nm.value, node.sram_cell).area_mm2

@@ -70,6 +70,8 @@ class Uncertainty:
     latency_pct: float | None
     energy_pct: float | None
     basis: str
+    energy_factor: float | None = None
+    """the truth is taken to lie between energy / factor and energy * factor"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

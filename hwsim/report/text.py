@@ -58,6 +58,8 @@ def summary(report: Report) -> list[tuple[str, str]]:
     error = report.uncertainty
     spread = "" if error.latency_pct is None else f"  (+-{error.latency_pct:.0f} %)"
     energy_spread = "" if error.energy_pct is None else f"  (+-{error.energy_pct:.0f} %)"
+    if error.energy_pct is None and report.energy_mj is not None and error.energy_factor is not None:
+        energy_spread = f"  (within a factor {error.energy_factor:g})"
     area = "- (the specification gives no basis)" if report.area_mm2 is None else digits(report.area_mm2, "mm2")
     return [
         ("latency", digits(report.latency_ms, "ms") + spread),

@@ -1,0 +1,124 @@
+"""Operators against synthesized units and Horowitz' table; SRAM against CACTI rows that the table does not hold."""
+
+import csv
+import os
+import statistics
+from pathlib import Path
+
+import pytest
+
+import hwsim
+from hwsim.arch.technology import off_chip, table
+from hwsim.cost.operators import KINDS, add_pj, bases, mac_pj, mac_um2, multiplier_um2, requantizer_um2
+from hwsim.cost.sram import sram
+from hwsim.errors import SpecError
+
+SHARED = Path(os.environ.get("REFQ_SHARED", Path(__file__).parents[4] / "shared"))
+
+
+def rows(name):
+    path = SHARED / "reference" / name
+    if not path.is_file():
+        pytest.skip(f"{path} is absent; set REFQ_SHARED to the folder of shared references")
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("basis", ["nangate45", "nangate45_booth", "nangate45_fa", "nangate45_booth_fa", "sky130hd"])
+def test_macs_lie_within_fifteen_percent_of_the_synthesized_units(basis):
+    checked = 0
+    for row in rows("synth_area.csv"):
+        if row["library"] == basis and row["unit"].startswith("mac_s"):
+            bits, acc = (int(part.lstrip("sac")) for part in row["unit"].split("_")[1:])
+            assert mac_um2(bits, bits, acc, basis) == pytest.approx(float(row["um2"]), rel=0.15), row["unit"]
+            checked += 1
+    assert checked == 11
+
+
+def test_multipliers_of_two_widths_lie_near_the_synthesized_units():
+    units = {row["unit"]: float(row["um2"]) for row in rows("synth_area.csv") if row["library"] == "nangate45"}
+    for name, wide, narrow in (("mul_s8x4", 8, 4), ("mul_s8x2", 8, 2), ("mul_s16x8", 16, 8), ("mul_s8xt1", 8, 1)):
+        assert multiplier_um2(narrow, wide) == pytest.approx(units[name], rel=0.1)
+        assert multiplier_um2(wide, narrow) == multiplier_um2(narrow, wide)
+    assert 64 * mac_um2(1, 1, 16, kind="binary") == pytest.approx(units["mac_bin64_acc16"], rel=1e-3)
+    assert requantizer_um2("double") == pytest.approx(units["requant_mode0"], rel=1e-3)
+
+
+def test_eight_bit_additions_save_what_the_survey_quotes():
+    assert add_pj(8) == 0.03
+    values = hwsim.arch.technology.technology(45, 0.9)
+    assert values["float_add_32_pj"] / values["add_8_pj"] == pytest.approx(30)
+    assert values["float_add_32_um2"] / values["add_8_um2"] == pytest.approx(116, rel=0.005)
+
+
+@pytest.mark.parametrize("basis", bases())
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_operator_costs_more_with_wider_operands_and_accumulators(basis, kind):
+    areas = [mac_um2(4, bits, 24, basis, kind) for bits in (2, 4, 8)]
+    assert areas == sorted(areas)
+    assert 0 < mac_um2(4, 8, 16, basis, kind) < mac_um2(4, 8, 32, basis, kind)
+    assert 0 < mac_pj(4, 8, 16, kind) <= mac_pj(4, 8, 32, kind)
+
+
+def test_cheaper_weights_cost_less_than_an_eight_bit_mac():
+    eight = mac_um2(8, 8, 24)
+    assert mac_um2(1, 1, 16) * 20 < mac_um2(2, 8, 24, kind="ternary") < mac_um2(4, 8, 24) < eight
+    assert mac_um2(3, 8, 24, kind="pot") < eight < mac_um2(4, 8, 24, kind="codebook")
+
+
+def test_smaller_nodes_have_smaller_operators():
+    assert mac_um2(node_nm=16) == pytest.approx(mac_um2() * 0.01 / 0.053)
+    assert mac_pj(node_nm=16, voltage_v=None) < mac_pj() / 2
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: mac_um2(basis="tsmc"), "basis 'tsmc' is not known; known are nangate45"),
+        (lambda: mac_um2(kind="float"), "kind='float' is not one of integer, binary"),
+        (lambda: mac_um2(0), "weight_bits=0 lies outside 1 to 64"),
+        (lambda: sram(0), "SRAM of 0 bytes"),
+        (lambda: sram(1024, cell="edram"), "cell='edram' is not one of lop"),
+        (lambda: off_chip("tape"), "off-chip memory 'tape' is not known; known are dram-low"),
+        (lambda: requantizer_um2("triple"), "requantizer 'triple' is not one of"),
+    ],
+)
+def test_what_cannot_be_costed_is_named(call, text):
+    with pytest.raises(SpecError, match=text):
+        call()
+
+
+def test_sram_of_a_width_left_out_of_the_table_lies_near_cacti():
+    """The table without its 64-bit rows: mean error and the worst tenth; CACTI itself jumps between layouts."""
+    errors = {"read_pJ": [], "write_pJ": [], "area_mm2": [], "leakage_mW": []}
+    without = {key: entry for key, entry in table("sram").items() if not key.endswith("_64b")}
+    for row in rows("cacti_sram.csv"):
+        if row["width_bits"] == "64":
+            size, node, cell = int(row["capacity_bytes"]), float(row["node_nm"]), row["cell_type"][5:]
+            macro = sram(size, 64, node, cell, without, widths=(32, 128))
+            truth = {name: float(row[name]) for name in errors}
+            truth["leakage_mW"] += float(row["gate_leakage_mW"])
+            for name, errs in errors.items():
+                errs.append(abs(getattr(macro, name.lower()) / truth[name] - 1))
+    for errs in errors.values():
+        assert len(errs) == 126
+        assert statistics.mean(errs) < 0.06
+        assert statistics.quantiles(errs, n=10)[-1] < 0.18
+
+
+def test_sram_equals_cacti_where_the_table_holds_the_row():
+    for row in rows("cacti_sram.csv"):
+        size, width, node = int(row["capacity_bytes"]), int(row["width_bits"]), float(row["node_nm"])
+        macro = sram(size, width, node, row["cell_type"][5:])
+        assert macro.read_pj == pytest.approx(float(row["read_pJ"]), rel=1e-3)
+        assert macro.area_mm2 == pytest.approx(float(row["area_mm2"]), rel=1e-3)
+
+
+def test_sram_grows_with_its_size_beyond_the_table():
+    sizes = [sram(size) for size in (100, 5000, 1 << 20, 24 << 20)]
+    for name in ("area_mm2", "leakage_mw", "read_pj"):
+        values = [getattr(macro, name) for macro in sizes]
+        assert values == sorted(values)
+    assert sram(24 << 20).area_mm2 == pytest.approx(3 * sram(8 << 20).area_mm2)
+    assert sram(1 << 16, node_nm=28).area_mm2 < sram(1 << 16).area_mm2
+    assert sram(1 << 16, node_nm=16).factor > sram(1 << 16, node_nm=22).factor
