@@ -13,12 +13,13 @@ from refq.execute import trace
 from refq.graph import Graph, Node
 from refq.layers import Layer, layer_class, layer_for
 from refq.quantizers.ranges import Limits, Range
+from refq.quantizers.uniform import Uniform
 
 _BATCH = 64
 """Images traced at a time: a trace holds every activation of its batch."""
 
 
-def calibrate(graph: Graph, calibration: Any, range: Range) -> dict[str, Limits]:
+def calibrate(graph: Graph, calibration: Any, range: Range, grid: Uniform) -> dict[str, Limits]:
     """Observe every real-valued activation over the calibration data.
 
     Parameters
@@ -27,6 +28,7 @@ def calibrate(graph: Graph, calibration: Any, range: Range) -> dict[str, Limits]
     calibration : one array (leading axis = samples), a tuple or dict of arrays for several inputs, or an
         iterable of such
     range : Range    what is kept of the values
+    grid : the grid that ranges which depend on one are chosen for
 
     Returns
     -------
@@ -37,19 +39,23 @@ def calibrate(graph: Graph, calibration: Any, range: Range) -> dict[str, Limits]
     CalibrationError    no data, or values that are not finite; the tensor is named
     ShapeError          data of the wrong shape
     """
-    seen: dict[str, Limits] = {}
+    seen: dict[str, Any] = {}
     for batch in _batches(graph, calibration):
         traced = trace(graph, batch)
         for name, values in {**traced, **_inner_states(graph, traced)}.items():
             if values.dtype.kind != "f":
                 continue
             try:
-                seen[name] = range.observe(seen.get(name), values, None)
+                seen[name] = range.observe(seen.get(name), values.reshape(1, -1))
             except CalibrationError as error:
                 raise CalibrationError(f"calibration of {name!r} in {graph.name!r}: {error}") from error
     if not seen:
         raise CalibrationError(f"calibration of {graph.name!r}: the data holds no samples; give at least one")
-    return seen
+    found: dict[str, Limits] = {}
+    for name, state in seen.items():
+        low, high = range.limits(state, grid)
+        found[name] = (low[0], high[0])
+    return found
 
 
 def inner_name(node: Node, state: str) -> str:

@@ -49,7 +49,7 @@ def quantize(graph: Graph, calibration: Any, recipe: str | Path | Recipe = "int8
     if graph.is_quantized:
         raise GraphError(f"{graph.name!r} is quantized already; start from the float model")
     prepared = prepare(graph)
-    limits = calibrate(prepared, calibration, chosen.activations.range)
+    limits = calibrate(prepared, calibration, chosen.activations.range, chosen.activation_grid)
     return _Assignment(*saturate_masks(prepared, limits), chosen).graph()
 
 

@@ -27,16 +27,18 @@ class QParams:
 
     Parameters
     ----------
-    scale : float32, shape () or (channels,)      > 0 and finite
+    scale : float32, shape () or (channels,), or counts of blocks      > 0 and finite
     zero_point : int32, same shape as scale       within [qmin, qmax]
     axis : int or None      the axis a per-channel scale runs along; None for one scale per tensor
     bits : int in 1..64     width of a code; above 32 only for biases of 16-bit activations
     signed : bool           two's complement codes, else unsigned
     narrow : bool           drop the lowest code, so that the grid is symmetric (restricted range)
+    block : tuple of int or None    size of a block along every axis of the tensor, 0 for the whole axis; scale then
+        has as many axes as the tensor, one entry a block. Graphs hold grids per tensor or per channel only
 
     Raises
     ------
-    RangeError    if a value is outside its range, or scale, zero_point and axis contradict each other
+    RangeError    if a value is outside its range, or scale, zero_point, axis and block contradict each other
 
     Notes
     -----
@@ -52,6 +54,7 @@ class QParams:
     bits: int = 8
     signed: bool = True
     narrow: bool = False
+    block: tuple[int, ...] | None = None
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class QParams:
         bits: int = 8,
         signed: bool = True,
         narrow: bool = False,
+        block: tuple[int, ...] | None = None,
     ) -> None:
         put = object.__setattr__
         scale_array = _frozen(scale, np.float32)
@@ -72,12 +76,15 @@ class QParams:
         put(self, "bits", int(bits))
         put(self, "signed", bool(signed))
         put(self, "narrow", bool(narrow))
+        put(self, "block", None if block is None else tuple(map(int, block)))
         self._check()
 
     def _check(self) -> None:
         if not 1 <= self.bits <= 64:
             raise RangeError(f"bits={self.bits} is outside 1..64")
-        if self.scale.ndim != (0 if self.axis is None else 1):
+        if self.block is not None:
+            self._check_block(self.block)
+        elif self.scale.ndim != (0 if self.axis is None else 1):
             raise RangeError(
                 f"scale of shape {self.scale.shape} with axis={self.axis}: one scale takes axis=None, "
                 "a vector of scales takes the axis it runs along"
@@ -89,6 +96,13 @@ class QParams:
             raise RangeError("one signed bit has the codes -1 and +1: zero_point must be 0 and narrow False")
         if np.any((self.zero_point < self.qmin) | (self.zero_point > self.qmax)):
             raise RangeError(f"zero_point={self.zero_point} is outside the codes [{self.qmin}, {self.qmax}]")
+
+    def _check_block(self, block: tuple[int, ...]) -> None:
+        if self.axis is not None or min(block, default=0) < 0:
+            raise RangeError(f"block={block} with axis={self.axis}: blocks have sizes of at least 0 and no axis")
+        is_whole = any(size == 0 and many != 1 for size, many in zip(block, self.scale.shape, strict=False))
+        if self.scale.ndim != len(block) or is_whole:
+            raise RangeError(f"scale of shape {self.scale.shape} does not count blocks of {block}")
 
     @property
     def is_binary(self) -> bool:
@@ -122,7 +136,14 @@ class QParams:
         return not np.any(self.zero_point)
 
     def along(self, values: NDArray[Any], ndim: int) -> NDArray[Any]:
-        """Shape scale or zero_point so that it broadcasts against a tensor of `ndim` axes."""
+        """Shape scale or zero_point so that it broadcasts against a tensor of `ndim` axes.
+
+        Raises
+        ------
+        RangeError    blocks: how far they reach depends on the shape, see `refq.quantizers.apply`
+        """
+        if self.block is not None:
+            raise RangeError(f"block={self.block}: scales of blocks need the shape of the tensor")
         if self.axis is None:
             return values
         shape = [1] * ndim
@@ -132,8 +153,8 @@ class QParams:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, QParams):
             return NotImplemented
-        mine = (self.axis, self.bits, self.signed, self.narrow)
-        theirs = (other.axis, other.bits, other.signed, other.narrow)
+        mine = (self.axis, self.block, self.bits, self.signed, self.narrow)
+        theirs = (other.axis, other.block, other.bits, other.signed, other.narrow)
         return (
             mine == theirs
             and np.array_equal(self.scale, other.scale)
@@ -141,4 +162,5 @@ class QParams:
         )
 
     def __hash__(self) -> int:
-        return hash((self.scale.tobytes(), self.zero_point.tobytes(), self.axis, self.bits, self.signed, self.narrow))
+        scales = (self.scale.tobytes(), self.zero_point.tobytes(), self.axis, self.block)
+        return hash((*scales, self.bits, self.signed, self.narrow))

@@ -53,6 +53,10 @@ def _check_spec(name: str, spec: TensorSpec) -> None:
     if any(type(size) is not int or size < 1 for size in spec.shape) or prod(spec.shape) > _LARGEST:
         raise ShapeError(f"tensor {name!r} has the unusable shape {spec.shape}")
     grid = spec.qparams
+    if grid is not None and grid.block is not None:
+        raise RangeError(
+            f"tensor {name!r} has scales of blocks {grid.block}; graphs hold one a tensor or one a channel"
+        )
     if grid is not None and grid.axis is not None:
         rank = len(spec.shape)
         if type(grid.axis) is not int or not -rank <= grid.axis < rank or spec.shape[grid.axis] != grid.scale.size:

@@ -88,6 +88,35 @@ def _generator(rng: np.random.Generator | None) -> np.random.Generator:
     return rng
 
 
+def counter_generator(seed: int, start: int = 0) -> np.random.Generator:
+    """A generator whose n-th draw of `random` is a function of the seed and of start + n.
+
+    Parameters
+    ----------
+    seed : int >= 0
+    start : index of the first element it draws for
+
+    Raises
+    ------
+    RangeError    a negative seed or start
+
+    Notes
+    -----
+    Philox-4x64-10 (Salmon et al. 2011) makes four draws of every value of its counter, so that any place of the
+    sequence is reached at once.
+
+    >>> bool(counter_generator(7).random(6)[5] == counter_generator(7, start=5).random())
+    True
+    """
+    if seed < 0 or start < 0:
+        raise RangeError(f"seed={seed} and start={start} of stochastic rounding must not be negative")
+    bits = np.random.Philox(seed)
+    bits.advance(start // 4)
+    rng = np.random.Generator(bits)
+    rng.random(start % 4)
+    return rng
+
+
 def shift_right(x: Any, shift: Any, mode: RoundingMode, rng: np.random.Generator | None = None) -> NDArray[np.int64]:
     """Divide integers by 2**shift, rounding by `mode`; exact, no overflow inside.
 

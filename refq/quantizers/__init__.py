@@ -2,7 +2,7 @@
 
 from refq.quantizers.apply import dequantize_array, fake_quantize, quantize_array
 from refq.quantizers.binary import Binary
-from refq.quantizers.granularity import Granularity, PerChannel, PerTensor
+from refq.quantizers.granularity import Granularity, PerChannel, PerChannelGroup, PerGroup, PerTensor
 from refq.quantizers.ranges import MinMax, Range
 from refq.quantizers.recipe import RECIPES, Recipe, find_recipe
 from refq.quantizers.scheme import Scheme
@@ -15,6 +15,8 @@ __all__ = [
     "Granularity",
     "MinMax",
     "PerChannel",
+    "PerChannelGroup",
+    "PerGroup",
     "PerTensor",
     "Range",
     "Recipe",

@@ -49,13 +49,14 @@ class Uniform:
         if self.signed and self.bits == 1:
             raise RangeError("one signed bit has no zero: use Binary, or signed=False for the codes 0 and 1")
 
-    def qparams(self, low: Any, high: Any, axis: int | None = None) -> QParams:
+    def qparams(self, low: Any, high: Any, axis: int | None = None, block: tuple[int, ...] | None = None) -> QParams:
         """Grid over [low, high] (widened to take in 0).
 
         Parameters
         ----------
-        low, high : float, shape () or (channels,)
+        low, high : float, shape () or (channels,), or counts of blocks
         axis : the axis channels lie along, None for scalars
+        block : the shape of blocks, see `QParams`
 
         Notes
         -----
@@ -73,6 +74,7 @@ class Uniform:
             scale=scale,
             zero_point=zero.astype(np.int32),
             axis=axis,
+            block=block,
             bits=self.bits,
             signed=self.signed,
             narrow=self.narrow,
