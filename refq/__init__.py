@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from refq.plan import compile
     from refq.quantization import quantize
     from refq.quantizers import Recipe, Scheme
+    from refq.verify.export import export_vectors
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ _HOMES = {
     "TensorSpec": "refq.graph",
     "compare": "refq.comparison",
     "compile": "refq.plan",
+    "export_vectors": "refq.verify.export",
     "grouped_matmul": "refq.kernels.int4",
     "integer_matmul": "refq.kernels.matmul",
     "load": "refq.io.load",
@@ -63,6 +65,7 @@ __all__ = [
     "TensorSpec",
     "compare",
     "compile",
+    "export_vectors",
     "grouped_matmul",
     "integer_matmul",
     "load",

@@ -80,6 +80,8 @@ class WordFormat:
             flat = flat > 0
         mask = (1 << self.bits) - 1
         lanes = [int(value) & mask for value in flat.tolist()]
+        if self.lanes == 1:
+            return lanes
         lanes += [0] * (-len(lanes) % self.lanes)
         places = range(self.lanes) if self.order == "little" else range(self.lanes - 1, -1, -1)
         shifts = [place * self.bits for place in places]
@@ -88,7 +90,7 @@ class WordFormat:
             for i in range(0, len(lanes), self.lanes)
         ]
 
-    def unpack(self, words: Iterable[int], count: int | None = None) -> NDArray[np.int64]:
+    def unpack(self, words: Iterable[int], count: int | None = None) -> NDArray[Any]:
         """The integers of words; the first `count` of them, or all lanes.
 
         Raises
