@@ -12,6 +12,7 @@ from refq.errors import CalibrationError, RangeError, ShapeError
 from refq.quantizers.blocks import count_blocks
 from refq.quantizers.levels import Levels, ascending
 from refq.quantizers.means import block_rows, finite_data
+from refq.quantizers.optimal_clusters import optimal_centroids
 from refq.quantizers.scalar_kmeans import Start, first_centroids, lloyd
 
 
@@ -25,7 +26,7 @@ class KMeansLevels:
     ----------
     bits : int in 1..16     width of a code
     count : int in 2..2**bits, or None for 2**bits      levels
-    start : linear, density or random
+    start : linear, density, random, or optimal (dynamic programming: no centroids of their number err less)
     iterations : int >= 0   fewer when nothing moves any more
     seed : int              of start "random"
 
@@ -48,8 +49,8 @@ class KMeansLevels:
             raise RangeError(f"bits={self.bits} of k-means levels is outside 1..16")
         if self.count is not None and not 2 <= self.count <= 1 << self.bits:
             raise RangeError(f"count={self.count} is outside 2..{1 << self.bits}, the levels of {self.bits} bits")
-        if self.start not in ("linear", "density", "random"):
-            raise RangeError(f"start={self.start!r} is none of 'linear', 'density' and 'random'")
+        if self.start not in ("linear", "density", "random", "optimal"):
+            raise RangeError(f"start={self.start!r} is none of 'linear', 'density', 'random' and 'optimal'")
         if self.iterations < 0:
             raise RangeError(f"iterations={self.iterations} must not be negative")
 
@@ -82,5 +83,7 @@ class KMeansLevels:
             return values.astype(np.float64)
         order = np.argsort(row, kind="stable")
         ordered, h = row[order], weights[order] / weights.max() if weights.max() > 0 else np.ones(len(row))
+        if self.start == "optimal":
+            return optimal_centroids(ordered, h, count)
         begin = first_centroids(ordered, count, self.start, np.random.default_rng(self.seed))
         return lloyd(ordered, h, begin, self.iterations)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Row = NDArray[np.float64]
-Start = Literal["linear", "density", "random"]
+Start = Literal["linear", "density", "random", "optimal"]
 
 
 def first_centroids(ordered: Row, count: int, start: Start, generator: np.random.Generator | None) -> Row:

@@ -50,12 +50,29 @@ def test_the_best_start_comes_close_to_the_optimal_clusters(count, is_weighted):
         truth = best_clusters(x, h, count)
         assert min(errors) >= truth * (1 - 1e-5)
         assert min(errors) <= truth * 1.1
+        optimal = KMeansLevels(bits=3, count=count, start="optimal").fit(x, (0,), h)
+        assert error(optimal, x, h) == pytest.approx(truth, rel=1e-5)
         for fit in fits:  # every one has arrived: centroids are the weighted means of their points
             codes = fit.quantize(x)
             for k in np.unique(codes):
                 mine = codes == k
                 mean = (h[mine] * x[mine]).sum() / h[mine].sum()
                 assert float(fit.levels[0, k]) == pytest.approx(mean, abs=1e-5)
+
+
+@pytest.mark.parametrize("size", [2, 3, 7, 16, 17, 33])
+def test_optimal_clusters_are_optimal_for_every_number_of_points_and_clusters(size):
+    rng = np.random.default_rng(size)
+    x = np.round(rng.laplace(size=size), 1).astype(np.float32)  # some values coincide
+    h = rng.integers(0, 3, size) + (np.arange(size) == 0)
+    for count in range(2, 8):
+        if count < len(np.unique(x[h > 0])) and np.all(h > 0):
+            fitted = KMeansLevels(bits=3, count=count, start="optimal").fit(x, (0,), h)
+            assert error(fitted, x, h) == pytest.approx(best_clusters(x, h, count), rel=1e-4, abs=1e-6)
+        ones = np.ones(size)
+        if count < len(np.unique(x)):
+            fitted = KMeansLevels(bits=3, count=count, start="optimal").fit(x, (0,))
+            assert error(fitted, x) == pytest.approx(best_clusters(x, ones, count), rel=1e-4, abs=1e-6)
 
 
 def test_weights_pull_centroids_towards_what_matters():
@@ -66,7 +83,7 @@ def test_weights_pull_centroids_towards_what_matters():
     assert grid.fit(x, (0,), [0, 0, 0]).levels[0].tolist() == [0.5, 10.0]
 
 
-@pytest.mark.parametrize("start", ["linear", "density", "random"])
+@pytest.mark.parametrize("start", ["linear", "density", "random", "optimal"])
 @pytest.mark.parametrize("bits", [1, 2, 8, 12, 16])
 def test_fewer_values_than_levels_are_met_exactly(bits, start):
     x = np.array([3, 3, -1], np.float32)
