@@ -5,8 +5,9 @@ A `Graph` holds `Node` values in execution order, a `TensorSpec` for every tenso
 in which an accelerator model reads it.
 """
 
+from refq.graph.codebook import Codebook
 from refq.graph.graph import Graph, Node, TensorSpec
 from refq.graph.nest import LoopNest
 from refq.graph.qparams import QParams
 
-__all__ = ["Graph", "LoopNest", "Node", "QParams", "TensorSpec"]
+__all__ = ["Codebook", "Graph", "LoopNest", "Node", "QParams", "TensorSpec"]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refq.errors import GraphError
+from refq.graph.codebook import Codebook
 from refq.graph.qparams import QParams
 
 
@@ -25,12 +26,14 @@ class TensorSpec:
     shape : tuple of int       the leading axis is the batch, 1 unless the file fixes another
     dtype : str                float32, int32, int8 ... (of the values in the file)
     qparams : QParams or None  the integer grid; None = real-valued
+    codebook : Codebook or None    how an integer weight tensor is held; it decodes to the constant exactly
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str = "float32"
     qparams: QParams | None = None
+    codebook: Codebook | None = None
 
     def __str__(self) -> str:
         grid = ""
@@ -93,7 +96,8 @@ class Graph:
 
     Raises
     ------
-    GraphError    a tensor without a producer or spec, two producers, a node out of order
+    GraphError    a tensor without a producer or spec, two producers, a node out of order, a codebook beside no constant
+    ShapeError, RangeError    a codebook that does not decode to its constant
     """
 
     name: str
@@ -132,6 +136,11 @@ class Graph:
         for name in known:
             if name not in self.tensors:
                 raise GraphError(f"tensor {name!r} has no TensorSpec")
+        for name, spec in self.tensors.items():
+            if spec.codebook is not None and name not in self.shape_only:
+                if name not in self.constants or spec.qparams is None:
+                    raise GraphError(f"tensor {name!r} has a codebook, but no constant or no grid")
+                spec.codebook.check_holds(name, self.constants[name])
 
     def producer(self, tensor: str) -> Node | None:
         """The node that writes `tensor`; None for inputs and constants."""
