@@ -131,6 +131,7 @@ def _write_layer(folder: Path, record: LayerRecord, layout: Layout, arrays: dict
             "bits": form.bits,
             "signed": form.signed,
             "lanes": form.lanes,
+            "lane_order": form.order,
             "words": len(words),
             "crc32": zlib.crc32(text.encode()),
         }
@@ -143,6 +144,7 @@ def _write_layer(folder: Path, record: LayerRecord, layout: Layout, arrays: dict
         "name": record.node.name,
         "op": record.node.op,
         "folder": folder.name,
+        "attributes": dict(record.node.attrs),
         "requantizer": record.requantizer,
         "parameters": record.parameters,
         "tensors": tensors,
