@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hwsim.arch.catalog import archs, load_arch
-    from hwsim.engines.systolic import systolic_cycles
     from hwsim.estimate import estimate
+    from hwsim.machine.closed_form import mapping_efficiency, scalesim_gemm, systolic_cycles, systolic_utilization
     from hwsim.workload import from_graph, from_layers
 
 _HOMES = {
@@ -23,10 +23,23 @@ _HOMES = {
     "from_graph": "hwsim.workload",
     "from_layers": "hwsim.workload",
     "load_arch": "hwsim.arch.catalog",
-    "systolic_cycles": "hwsim.engines.systolic",
+    "mapping_efficiency": "hwsim.machine.closed_form",
+    "scalesim_gemm": "hwsim.machine.closed_form",
+    "systolic_cycles": "hwsim.machine.closed_form",
+    "systolic_utilization": "hwsim.machine.closed_form",
 }
 
-__all__ = ["archs", "estimate", "from_graph", "from_layers", "load_arch", "systolic_cycles"]
+__all__ = [
+    "archs",
+    "estimate",
+    "from_graph",
+    "from_layers",
+    "load_arch",
+    "mapping_efficiency",
+    "scalesim_gemm",
+    "systolic_cycles",
+    "systolic_utilization",
+]
 
 
 def __getattr__(name: str) -> Any:

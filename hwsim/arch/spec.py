@@ -60,6 +60,8 @@ class Array(Frozen, frozen=True):
     dataflow: Literal["os", "ws", "is"]
     precisions: tuple[str, ...]
     overlap: bool = False
+    mapping: Literal["im2col", "direct"] = "im2col"
+    """What lies along the rows: a filter's whole window, or the channels of one tap"""
     sustained_pct: Quantity | None = None
 
 

@@ -1,13 +1,11 @@
 """Systolic array, rows R x cols C, with a vector unit beside it.
 
-Convolutions run as GEMMs (im2col addressing): M = output pixels, N = filters a group, K = reduction, one GEMM a group.
-Tiles t and cycles of the plain arrays, ragged tiles paying for full ones ("rtl", counted from reset to last output):
+Convolutions run as GEMMs of M output pixels, N filters a group, K = reduction, one GEMM a group; their cycles are the
+"rtl" forms of hwsim/machine/closed_form.py, plain or overlapped. `array.mapping` says what lies along the rows of a
+weight- or input-stationary array: "im2col" all of a filter's window (K = FY FX C), "direct" the channels of one tap,
+so that the tiles of a GEMM with K = C are run FY FX times. Output-stationary arrays stream the reduction; both are
+the same there.
 
-    os  t = ceil(M/R) ceil(N/C)    plain 1 + t (2R + C + K - 2)    overlapped 1 + (t-1) max(K, 2R-1) + K + 2R + C - 2
-    ws  t = ceil(K/R) ceil(N/C)    plain 1 + t (2R + C + M - 1)    overlapped 1 + R + (t-1) max(M, R) + M + R + C - 1
-    is  as ws with M and N exchanged: the inputs stay, the filters stream
-
-"scalesim" counts t (K+R+C-2) - 1 (os), t (M+2R+C-2) - 1 (ws), and for is t = ceil(K/R) ceil(M/C), t (N+2R+C-2) - 1.
 The mapper may leave part of the array idle: the best r <= R, c <= C is used, so that a larger array is never slower.
 A depthwise layer is one GEMM of N = 1 a channel and collapses to one column, unless the specification gives depthwise
 work to the vector unit.
@@ -15,104 +13,35 @@ work to the vector unit.
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 import numpy as np
 
 from hwsim.arch.spec import Arch
 from hwsim.engines.base import Cycles, Floats, Ints, Layers
-from hwsim.errors import SpecError
+from hwsim.machine.closed_form import ceil_div, split_cycles
 
-Dataflow = Literal["os", "ws", "is"]
 ON_ARRAY = ("mac", "matmul")
-
-
-def _ceil(a: Any, b: Any) -> Any:
-    return -(-a // b)
-
-
-def systolic_cycles(
-    M: Any,
-    N: Any,
-    K: Any,
-    rows: Any,
-    cols: Any,
-    dataflow: str,
-    convention: str = "rtl",
-    overlap: bool = False,
-) -> Any:
-    """Cycles of one GEMM on a whole rows x cols array; the formulas stand at the top of this module.
-
-    Parameters
-    ----------
-    M, N, K : int or integer array    output pixels, filters, reduction; broadcast against rows and cols
-    rows, cols : int or integer array
-    dataflow : "os", "ws", "is"
-    convention : "scalesim" or "rtl"
-    overlap : rtl only; shadow accumulators (os), prefetched weights (ws, is)
-
-    Raises
-    ------
-    SpecError    unknown dataflow or convention, a size below 1, overlap under "scalesim"
-
-    Examples
-    --------
-    >>> systolic_cycles(33, 17, 65, 8, 8, "os", convention="rtl")
-    1306
-    """
-    scalar = all(np.ndim(value) == 0 for value in (M, N, K, rows, cols))
-    M, N, K, R, C = (np.asarray(value) for value in (M, N, K, rows, cols))
-    for name, value in zip(("M", "N", "K", "rows", "cols"), (M, N, K, R, C), strict=True):
-        if value.dtype.kind not in "iu" or (value.size and value.min() < 1):
-            raise SpecError(f"{name}={value} must be whole numbers of at least 1")
-    M, N, K, R, C = (value.astype(np.int64) for value in (M, N, K, R, C))
-    if dataflow not in ("os", "ws", "is"):
-        raise SpecError(f"dataflow={dataflow!r} is not one of os, ws, is")
-    if convention not in ("scalesim", "rtl"):
-        raise SpecError(f"convention={convention!r} is not one of scalesim, rtl")
-    if convention == "scalesim":
-        if overlap:
-            raise SpecError("overlap=True has no 'scalesim' form; use convention='rtl'")
-        stay_r, stay_c, stream = {"os": (M, N, K), "ws": (K, N, M), "is": (K, M, N)}[dataflow]
-        gaps = R + C - 2 if dataflow == "os" else 2 * R + C - 2
-        total = _ceil(stay_r, R) * _ceil(stay_c, C) * (stream + gaps) - 1
-    else:
-        compute, fill = _rtl(M, N, K, R, C, dataflow, overlap)
-        total = compute + fill
-    return int(total) if scalar else total
-
-
-def _rtl(M: Any, N: Any, K: Any, R: Any, C: Any, dataflow: str, overlap: bool) -> tuple[Any, Any]:
-    """(cycles in which operands stream, the rest) of the "rtl" convention."""
-    if dataflow == "os":
-        tiles = _ceil(M, R) * _ceil(N, C)
-        if overlap:
-            return tiles * K, 1 + (tiles - 1) * (np.maximum(K, 2 * R - 1) - K) + 2 * R + C - 2
-        return tiles * K, 1 + tiles * (2 * R + C - 2)
-    if dataflow == "is":
-        M, N = N, M
-    tiles = _ceil(K, R) * _ceil(N, C)
-    if overlap:
-        return tiles * M, 1 + R + (tiles - 1) * (np.maximum(M, R) - M) + R + C - 1
-    return tiles * M, 1 + tiles * (2 * R + C - 1)
 
 
 def _useful(extent: int, limit: int) -> Ints:
     """The sizes worth trying for one side of the array: the smallest that gives each number of tiles."""
     tiles = np.arange(1, extent + 1, dtype=np.int64)
     if extent > limit:
-        tiles = np.union1d(np.unique(_ceil(extent, np.arange(1, limit + 1, dtype=np.int64))), _ceil(extent, limit))
-    sizes = np.unique(_ceil(extent, tiles))
+        tiles = np.union1d(
+            np.unique(ceil_div(extent, np.arange(1, limit + 1, dtype=np.int64))), ceil_div(extent, limit)
+        )
+    sizes = np.unique(ceil_div(extent, tiles))
     return sizes[sizes <= limit]
 
 
 def best_mapping(
-    M: int, N: int, K: int, rows: int, cols: int, dataflow: str, overlap: bool, sustained: float = 1.0
+    M: int, N: int, K: int, rows: int, cols: int, dataflow: str, overlap: bool, sustained: float = 1.0, passes: int = 1
 ) -> tuple[float, int]:
     """(compute / sustained, fill) cycles of one GEMM on the best part of the array."""
     on_rows, on_cols = {"os": (M, N), "ws": (K, N), "is": (K, M)}[dataflow]
     r, c = _useful(on_rows, rows)[:, None], _useful(on_cols, cols)[None, :]
-    compute, fill = np.broadcast_arrays(*_rtl(M, N, K, r, c, dataflow, overlap))
+    compute, fill = np.broadcast_arrays(
+        *split_cycles(M, N, K, r, c, dataflow, "rtl-overlapped" if overlap else "rtl", passes)
+    )
     best = np.unravel_index(np.argmin(compute / sustained + fill), compute.shape)
     return float(compute[best]) / sustained, int(fill[best])
 
@@ -144,7 +73,8 @@ def cycles(layers: Layers, arch: Arch) -> Cycles:
             m, n, k = (int(column[index]) for column in (layers.M, layers.N, layers.K))
             if min(m, n, k) < 1:
                 continue
-            streaming, rest = best_mapping(m, n, k, rows, cols, array.dataflow, array.overlap, sustained)
+            taps = int(layers.window[index]) if array.mapping == "direct" and array.dataflow != "os" else 1
+            streaming, rest = best_mapping(m, n, k // taps, rows, cols, array.dataflow, array.overlap, sustained, taps)
             compute[index] = streaming * int(layers.groups[index])
             fill[index] = rest * int(layers.groups[index])
     if vector is not None:

@@ -7,8 +7,8 @@ import pytest
 import hwsim
 from hwsim.arch.technology import area_factor, delay_factor, energy_factor, technology
 from hwsim.cost.operators import processing_element_um2
-from hwsim.engines.systolic import systolic_cycles
 from hwsim.errors import SpecError
+from hwsim.machine.closed_form import systolic_cycles
 from hwsim.workload import from_layers
 from tests.unit.hwsim.small_layers import conv
 

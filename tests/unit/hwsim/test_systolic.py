@@ -1,10 +1,17 @@
 """Cycle formulas against counts of simulated Verilog arrays, and against the published formulas."""
 
+import math
+
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from hwsim.engines.systolic import best_mapping, systolic_cycles
+import hwsim
+from hwsim.engines.base import columns
+from hwsim.engines.systolic import best_mapping, cycles
 from hwsim.errors import SpecError
+from hwsim.machine.closed_form import mapping_efficiency, scalesim_gemm, systolic_cycles, systolic_utilization
+from tests.unit.hwsim.small_layers import conv
 
 # rows, cols, M, N, K -> output stationary, overlapped, weight stationary, prefetching; counted in Verilog simulation
 SIMULATED = [
@@ -51,10 +58,68 @@ def test_mapper_finds_the_best_sub_array(flow, overlap):
     ("arguments", "text"),
     [
         ((0, 1, 1, 4, 4, "os"), "M=0 must be whole numbers of at least 1"),
+        ((1, 1, 1, -4, 4, "os"), "rows=-4 must be whole numbers of at least 1"),
+        ((1, 1, 1.5, 4, 4, "os"), "K=1.5 must be whole numbers of at least 1"),
+        ((1, 1, 1, 4, 1 << 40, "os"), "cols=1099511627776 is above 2147483648"),
+        ((np.ones(3, int), np.ones(2, int), 1, 4, 4, "os"), "do not broadcast"),
+        ((1, 1, 1, 4, 4, "os", "scalesim", True), "overlap=True has no 'scalesim' form"),
         ((1, 1, 1, 4, 4, "rs"), "dataflow='rs' is not one of os, ws, is"),
-        ((1, 1, 1, 4, 4, "os", "verilog"), "convention='verilog' is not one of scalesim, rtl"),
+        (
+            (1, 1, 1, 4, 4, "os", "verilog"),
+            "convention='verilog' is not one of scalesim, scalesim-paper, rtl, rtl-overlapped",
+        ),
     ],
 )
 def test_wrong_arguments_are_named(arguments, text):
     with pytest.raises(SpecError, match=text):
         systolic_cycles(*arguments)
+
+
+# rows, cols, dataflow, (M, N, K) -> total cycles, overall utilization %, mapping efficiency %; from SCALE-Sim 3.0.0
+SCALESIM = [
+    (4, 4, "os", (3, 5, 7), 25, 26.25, 46.875),
+    (4, 4, "os", (9, 9, 9), 134, 34.00186567164179, 56.25),
+    (4, 3, "ws", (3, 5, 7), 47, 18.617021276595743, 72.91666666666666),
+    (4, 3, "is", (3, 5, 7), 27, 32.407407407407405, 87.5),
+    (4, 3, "is", (9, 9, 9), 161, 37.732919254658384, 75.0),
+    (4, 3, "ws", scalesim_gemm(8, 8, 3, 3, 2, 5, 2), 249, 48.19277108433735, 75.0),
+    (4, 3, "ws", scalesim_gemm(7, 7, 1, 1, 2, 5, 3), 35, 21.428571428571427, 41.666666666666664),
+]
+
+
+@pytest.mark.parametrize(("rows", "cols", "flow", "gemm", "total", "utilization", "mapping"), SCALESIM)
+def test_scalesim_convention_gives_the_columns_of_its_report(rows, cols, flow, gemm, total, utilization, mapping):
+    assert systolic_cycles(*gemm, rows, cols, flow) == total
+    assert systolic_utilization(*gemm, rows, cols, flow) * 100 == pytest.approx(utilization, rel=1e-12)
+    assert mapping_efficiency(*gemm, rows, cols, flow) * 100 == pytest.approx(mapping, rel=1e-12)
+
+
+def test_paper_convention_counts_the_last_cycle_too():
+    assert systolic_cycles(9, 9, 9, 4, 3, "is", "scalesim-paper") == 162
+
+
+def test_named_overlap_equals_the_flag():
+    assert systolic_cycles(33, 17, 65, 8, 8, "ws", "rtl-overlapped") == 915
+    assert systolic_utilization(33, 17, 65, 8, 8, "ws", "rtl-overlapped") == 33 * 17 * 65 / (915 * 64)
+
+
+def test_one_mac_on_one_element_has_no_scalesim_utilization():
+    assert math.isnan(systolic_utilization(1, 1, 1, 1, 1, "os"))
+
+
+def test_a_filter_larger_than_the_input_is_refused():
+    with pytest.raises(SpecError, match="filter 5x1 is larger than the input 4x4; give padded input sizes"):
+        scalesim_gemm(4, 4, 5, 1, 3, 8)
+
+
+def test_direct_mapping_runs_the_tile_of_every_tap_where_im2col_fills_the_rows():
+    arch, first = hwsim.load_arch("systolic-16x16"), columns([conv(3, 16, 32)])
+
+    def on(flow, mapping):
+        array = replace(arch.array, dataflow=flow, mapping=mapping, overlap=False)
+        return cycles(first, replace(arch, array=array))
+
+    direct, im2col = on("ws", "direct"), on("ws", "im2col")
+    assert direct.total[0] == 1 + 9 * (2 * 3 + 16 + 1024 - 1)  # 3 channels x 16 filters a tap
+    assert im2col.total[0] == 1 + 2 * (2 * 14 + 16 + 1024 - 1)  # 27 products in two tiles of 14 rows
+    assert on("os", "direct").total[0] == on("os", "im2col").total[0]
