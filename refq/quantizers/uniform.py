@@ -48,6 +48,8 @@ class Uniform:
             raise RangeError("a symmetric grid needs signed codes; use symmetric=False for unsigned ones")
         if self.signed and self.bits == 1:
             raise RangeError("one signed bit has no zero: use Binary, or signed=False for the codes 0 and 1")
+        if self.narrow and self.bits == 1:
+            raise RangeError("narrow=True leaves one unsigned bit with one code; use narrow=False")
 
     def qparams(self, low: Any, high: Any, axis: int | None = None, block: tuple[int, ...] | None = None) -> QParams:
         """Grid over [low, high] (widened to take in 0).
