@@ -12,6 +12,8 @@ from typing import Any
 from numba import njit
 from numba.core.caching import FunctionCache
 
+from refq.kernels.cpu import has_instructions
+
 
 @cache
 def source_version() -> str:
@@ -45,8 +47,13 @@ class _VersionedCache(FunctionCache):
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a kernel on its first call, without the interpreter lock, and keep the machine code on disk.
 
-    Where no directory for the machine code can be written, every process compiles again and says so once.
+    Where no directory for the machine code can be written, every process compiles again and says so once. Under
+    NUMBA_DISABLE_JIT the function itself, which is its own `py_func`.
     """
+    if not has_instructions():
+        interpreted: Any = function
+        interpreted.py_func = function
+        return interpreted
     dispatcher: Any = njit(nogil=True)(function)
     try:
         dispatcher._cache = _VersionedCache(function)

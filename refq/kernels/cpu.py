@@ -27,9 +27,16 @@ INSTRUCTION_SETS: dict[str, tuple[str, ...]] = {
 VARIABLE = "REFQ_KERNELS"
 
 
+def has_instructions() -> bool:
+    """Whether kernels can emit instructions: not where NUMBA_DISABLE_JIT leaves them to the interpreter."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+
+
 @cache
 def available() -> tuple[str, ...]:
-    """The names of `INSTRUCTION_SETS` that this processor has, best first; empty on other architectures."""
+    """The names of `INSTRUCTION_SETS` that kernels can use, best first; empty on other architectures."""
+    if not has_instructions():
+        return ()
     from llvmlite import binding
 
     try:

@@ -22,9 +22,10 @@ LANES = 16
 
 def has_registers(accumulator: Accumulator) -> bool:
     """Whether the kernels hold this register: one that saturates and is not watched, REFQ_KERNELS allowing it."""
-    from refq.kernels.cpu import route
+    from refq.kernels.cpu import has_instructions, route
 
-    return type(accumulator) is Accumulator and accumulator.overflow == "saturate" and route() != "numpy"
+    holds = type(accumulator) is Accumulator and accumulator.overflow == "saturate"
+    return holds and has_instructions() and route() != "numpy"
 
 
 def word_for(accumulator: Accumulator, product: int) -> np.dtype[Any] | None:

@@ -59,7 +59,7 @@ def lower_table(site: Site) -> Bind | None:
     return bind
 
 
-@lowers("AveragePool2D", "MaxPool2D")
+@lowers("AveragePool2D", "MaxPool2D", interpretable=True)
 def _pool(site: Site) -> Bind | None:
     if not site.is_int8(0) or site.grids[0] != site.out:
         return None
@@ -78,7 +78,7 @@ def _pool(site: Site) -> Bind | None:
     return bind
 
 
-@lowers("Softmax")
+@lowers("Softmax", interpretable=True)
 def _softmax(site: Site) -> Bind | None:
     rank, grid = len(site.shapes[0]), site.grids[0]
     is_last = site.layer.axis % rank == rank - 1

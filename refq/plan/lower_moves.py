@@ -15,7 +15,7 @@ _OTHER = ("Transpose", "Reverse", "Tile", "Reshape", "Identity", "Requantize", "
 _IMAGES = 3
 
 
-@lowers(*_SPATIAL, *_OTHER, any_rule=True)
+@lowers(*_SPATIAL, *_OTHER, any_rule=True, interpretable=True)
 def _move(site: Site) -> Bind | None:
     """A move of elements within every image.
 
@@ -91,7 +91,7 @@ def _runs(sources: Array) -> Array:
     return np.ascontiguousarray(np.stack([starts, sources[starts], lengths], 1))
 
 
-@lowers("Concatenate", any_rule=True)
+@lowers("Concatenate", any_rule=True, interpretable=True)
 def _concatenate(site: Site) -> Bind | None:
     rank = len(site.shapes[0])
     axis = site.layer.axis % rank

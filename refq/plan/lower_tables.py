@@ -12,7 +12,7 @@ _PAIRWISE = ("Add", "Subtract", "Multiply", "Maximum", "Minimum", "SquaredDiffer
 _MOST_CHANNELS = 1 << 14
 
 
-@lowers("BatchNormalization", "Prelu", *_PAIRWISE, any_rule=True)
+@lowers("BatchNormalization", "Prelu", *_PAIRWISE, any_rule=True, interpretable=True)
 def _channels(site: Site) -> Bind | None:
     """A function of one code beside constants of its channel: 256 entries a channel."""
     activations = [i for i in range(len(site.grids)) if i not in site.constants]
@@ -46,7 +46,7 @@ def _channels(site: Site) -> Bind | None:
     return bind
 
 
-@lowers(*_PAIRWISE, any_rule=True)
+@lowers(*_PAIRWISE, any_rule=True, interpretable=True)
 def _pairs(site: Site) -> Bind | None:
     """A function of two codes: 65,536 entries."""
     if len(site.grids) != 2 or site.constants or not site.is_int8(0, 1):

@@ -72,18 +72,19 @@ class Site:
 Bind = Callable[[list[Array], Array], Call]
 """(input arrays, output array) -> the call that computes one from the other."""
 Lowering = Callable[[Site], Bind | None]
-_LOWERINGS: dict[str, list[tuple[Lowering, bool]]] = {}
+_LOWERINGS: dict[str, list[tuple[Lowering, bool, bool]]] = {}
 
 
-def lowers(*ops: str, any_rule: bool = False) -> Callable[[Lowering], Lowering]:
+def lowers(*ops: str, any_rule: bool = False, interpretable: bool = False) -> Callable[[Lowering], Lowering]:
     """Decorator: this function lowers these layers; it gives None for what its kernel does not cover.
 
     any_rule : it asks `Site.compute`, so that it also holds under profiles with a rule of their own for the layer
+    interpretable : its kernel emits no instructions and also runs as Python
     """
 
     def register(function: Lowering) -> Lowering:
         for op in ops:
-            _LOWERINGS.setdefault(op, []).append((function, any_rule))
+            _LOWERINGS.setdefault(op, []).append((function, any_rule, interpretable))
         return function
 
     return register
@@ -99,9 +100,12 @@ def _discover() -> None:
 
 def lower(site: Site) -> Bind | None:
     """The kernel form of a node, by the first lowering that covers it, module by module in the order of their names."""
+    from refq.kernels.cpu import has_instructions
+
     _discover()
-    for lowering, any_rule in _LOWERINGS.get(site.node.op, ()):
-        found = lowering(site) if any_rule or site.rule is None else None
+    for lowering, any_rule, interpretable in _LOWERINGS.get(site.node.op, ()):
+        is_open = (any_rule or site.rule is None) and (interpretable or has_instructions())
+        found = lowering(site) if is_open else None
         if found is not None:
             return found
     return None

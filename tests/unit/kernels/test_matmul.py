@@ -19,6 +19,9 @@ ROUTES = ["numpy", "generic", *(f"native-{name}" for name in cpu.available())]
 ROW_TYPES, COLUMN_TYPES = ("int8", "uint8", "int16"), ("int8", "uint8")
 SIZES = st.one_of(st.integers(0, 20), st.sampled_from([63, 64, 65, 127, 130, 200]))
 
+needs_compiler = pytest.mark.skipif(
+    not cpu.has_instructions(), reason="NUMBA_DISABLE_JIT: too many steps, or sums that wrap, for Python"
+)
 pytestmark = pytest.mark.filterwarnings("ignore:compiled kernels cannot be kept:RuntimeWarning")
 
 
@@ -83,6 +86,7 @@ def test_product_is_the_sum_of_products_in_python_integers(on_route, m, n, k, ty
     assert got.tolist() == naive(a, b)
 
 
+@needs_compiler
 @pytest.mark.parametrize("types", [(a, b) for a in ROW_TYPES for b in COLUMN_TYPES], ids="x".join)
 @pytest.mark.parametrize(
     "shape", [(400, 200, 1100), (193, 65, 2051), (3, 700, 4097), (1, 1000, 517), (780, 16, 40)], ids=str
@@ -98,6 +102,7 @@ def test_blocks_and_their_tails_and_threads_add_up(on_route, types, shape):
         np.testing.assert_array_equal(refq.integer_matmul(a, packed, threads), want)
 
 
+@needs_compiler
 @pytest.mark.parametrize(
     ("row", "column", "terms"),
     [
@@ -224,6 +229,7 @@ def test_kernels_run_where_their_machine_code_cannot_be_kept(tmp_path, place):
     assert int(done.stdout) <= 1
 
 
+@needs_compiler
 def test_machine_code_is_thrown_away_when_any_kernel_source_changes(tmp_path):
     """A copy of the package, run, changed in the file of the instructions, and run again: the second run compiles."""
     shutil.copytree(Path(refq.__file__).parent, tmp_path / "refq", ignore=shutil.ignore_patterns("__pycache__"))
