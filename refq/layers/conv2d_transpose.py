@@ -94,15 +94,32 @@ class Conv2DTranspose(MacLayer):
             yield full[:, top : top + height, left : left + width]
 
     def registers(self, x: Array, w: Array, start: Array, accumulator: Accumulator) -> NDArray[np.int64] | None:
-        """Notes: an output sees the places around it in the full result, where inputs stand `strides` apart."""
-        window, (top, left), (height, width), size = self._full(x.shape, w.shape)
-        before = [(window.kernel[a] - 1) * window.dilation[a] for a in (0, 1)]
-        spread = np.zeros((len(x), before[0] + size[0], before[1] + size[1], x.shape[3]), x.dtype)
-        steps_y, steps_x = window.strides
-        spread[:, before[0] :: steps_y, before[1] :: steps_x][:, : x.shape[1], : x.shape[2]] = x
-        taps = [(before[0] - fy, before[1] - fx) for fy, fx in window.places()]
-        seen = spread[:, top : top + height + before[0], left : left + width + before[1]]
-        return sum_images(seen, w, start, accumulator, taps=taps, out=(height, width))
+        shape, taps, size, (top, left) = self.as_convolution(x.shape, w.shape)
+        spread = np.zeros((len(x), *size, x.shape[3]), x.dtype)
+        steps_y, steps_x = self.strides
+        spread[:, top::steps_y, left::steps_x][:, : x.shape[1], : x.shape[2]] = x
+        return sum_images(spread, w, start, accumulator, taps=taps, out=shape.out)
+
+    def as_convolution(self, x: Shape, w: Shape) -> tuple[Window, list[Pair], Pair, Pair]:
+        """The convolution that gives the same sums, term by term in the same order.
+
+        Returns
+        -------
+        window : of a convolution without strides; its pads are 0
+        taps : row and column that each kernel place meets, fy by fy, counted from the first input of a window
+        size : of an image that holds the inputs `strides` apart and zero points elsewhere
+        first : row and column of the first input there
+        """
+        window, (top, left), out, (rows, columns) = self._full(x, w)
+        reach = [(window.kernel[a] - 1) * window.dilation[a] for a in (0, 1)]
+        taps = [(reach[0] - fy, reach[1] - fx) for fy, fx in window.places()]
+        found = Window(window.kernel, (1, 1), window.dilation, ((0, 0), (0, 0)), out)
+        return (
+            found,
+            [(top + y, left + x) for y, x in taps],
+            (reach[0] + rows, reach[1] + columns),
+            (reach[0], reach[1]),
+        )
 
     def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
         window, (top, left), (height, width), size = self._full(x.shape, w.shape)

@@ -9,7 +9,7 @@ import numpy as np
 
 from refq.numerics import Accumulator
 from refq.numerics.bounds import accumulator_range
-from refq.plan.lower_registers import lower_channels_in_order, lower_in_order, spread_channels
+from refq.plan.lower_registers import lower_channels_in_order, lower_in_order, lower_transposed, spread_channels
 from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers
 
 _SLACK = 64
@@ -129,6 +129,12 @@ def _conv(site: Site) -> Bind | None:
     padded = (height + top + bottom, (width + left + right) * channels)
     window = (shape.strides[0], shape.strides[1] * channels, top, left * channels, *padded)
     return _bind(site, prepared, runs, (height, width * channels, shape.out[1]), window)
+
+
+@lowers("Conv2DTranspose")
+def _transposed(site: Site) -> Bind | None:
+    prepared = _prepared(site, 0)
+    return None if prepared is None else lower_transposed(site, prepared)
 
 
 @lowers("Dense")

@@ -20,8 +20,14 @@ def _ends(register: Accumulator) -> tuple[int, int]:
     return -(1 << (register.bits - 1)), (1 << (register.bits - 1)) - 1
 
 
-def lower_in_order(site: Site, prepared: Any, shape: Window | None = None, groups: int = 1) -> Bind | None:
-    """A convolution, or (without a window) a dense layer."""
+def lower_in_order(
+    site: Site,
+    prepared: Any,
+    shape: Window | None = None,
+    groups: int = 1,
+    taps: list[tuple[int, int]] | None = None,
+) -> Bind | None:
+    """A convolution, or (without a window) a dense layer; `taps` where they do not lie as the window has them."""
     register = prepared.in_order
     if register is not None and word_for(register, _PRODUCT) != np.int32:
         return None
@@ -47,7 +53,7 @@ def lower_in_order(site: Site, prepared: Any, shape: Window | None = None, group
             (top, bottom), (left, right) = shape.pads
             x, out = inputs[0].reshape(n, height, -1), y
             row = width + left + right
-            form = lay_out(w, start, shape.places(), row, groups)
+            form = lay_out(w, start, shape.places() if taps is None else taps, row, groups)
             padded = aligned((height + top + bottom, row * channels), np.int32)
             place = (shape.strides[0], shape.strides[1] * channels * 4, form.channels, top, left * channels)
         tile = aligned((8, LANES), np.int32)
@@ -98,3 +104,26 @@ def spread_channels(x: Array, channels: int) -> tuple[Array, Call]:
         return x, lambda: None
     whole = np.empty((*x.shape, times), x.dtype)
     return whole.reshape(*x.shape[:3], channels), lambda: np.copyto(whole, x[..., None])
+
+
+def lower_transposed(site: Site, prepared: Any) -> Bind | None:
+    """A transposed convolution, as a convolution over the image with its pixels `strides` apart."""
+    layer, w, (_, rows, columns, channels) = site.layer, site.constants[1], site.shapes[0]
+    shape, taps, size, first = layer.as_convolution(site.shapes[0], w.shape)
+    inner = lower_in_order(site, prepared, shape, 1, taps)
+    if inner is None:
+        return None
+    (top, left), (step_y, step_x) = first, layer.strides
+
+    def bind(inputs: list[Array], y: Array) -> Call:
+        spread = np.full((len(inputs[0]), *size, channels), site.x_zero, np.int8)
+        places = spread[:, top::step_y, left::step_x][:, :rows, :columns]
+        convolve = inner([spread], y)
+
+        def call() -> None:
+            np.copyto(places, inputs[0])
+            convolve()
+
+        return call
+
+    return bind

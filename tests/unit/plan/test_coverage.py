@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refq.graph import QParams, TensorSpec
-from refq.numerics import LITERT, find_arithmetic
+from refq.numerics import LITERT, Accumulator, find_arithmetic
 from refq.plan import Plan
 from tests.unit.plan.test_plan import assert_equal_to_numpy, codes_of, needs_block, one_node
 
@@ -192,3 +192,18 @@ def test_products_on_processors_without_the_byte_instruction(route, seed, output
         np.testing.assert_array_equal(found, Plan(graph, LITERT).run(codes)["y"])
         patch.setenv("REFQ_KERNELS", "numpy")
         check(graph, seed)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=seeds,
+    strides=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    dilation=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    padding=st.sampled_from(["same", "valid", ((1, 0), (0, 1))]),
+    extra=st.sampled_from([None, (1, 0)]),
+    register=st.sampled_from([Accumulator(), Accumulator(bits=13, overflow="saturate", order="sequential")]),
+)
+def test_transposed_convolutions(seed, strides, dilation, padding, extra, register):
+    attrs = {"strides": strides, "dilation": dilation, "padding": padding, "output_padding": extra}
+    graph = one_node(np.random.default_rng(seed), "Conv2DTranspose", [(1, 4, 3, 5)], attrs, ((7, 3, 2, 5), 0))
+    check(graph, seed, arithmetic=replace(LITERT, name="narrow", accumulator=register))

@@ -72,7 +72,7 @@ def needs_block() -> None:
     from refq.kernels.cpu import available
 
     if "avx512vnni" not in available():
-        pytest.skip("this processor has no VPDPBUSD; convolutions take the NumPy path")
+        pytest.skip("this processor has no VPDPBUSD")
 
 
 sizes = st.integers(1, 9)
