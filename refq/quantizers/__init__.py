@@ -22,7 +22,8 @@ from refq.quantizers.ternary import Ternary
 from refq.quantizers.ternary_activation import TernaryActivation
 from refq.quantizers.trained_ternary import TrainedTernary, trained_ternary_gradients
 from refq.quantizers.uniform import Uniform
-from refq.quantizers.vectors import VectorCodebook, Vectors
+from refq.quantizers.vector_codebook import VectorCodebook
+from refq.quantizers.vectors import Vectors
 from refq.quantizers.weighted_entropy import WeightedEntropy
 from refq.quantizers.wrpn import WRPN
 from refq.quantizers.xnor import input_scales, xnor_convolution

@@ -94,10 +94,13 @@ def optimal_delta(size: NDArray[np.float64]) -> float:
     Parameters
     ----------
     size : magnitudes, shape (n,), n >= 1
+
+    Notes
+    -----
+    Equal magnitudes are kept together: along a run of them the quotient is convex in n, largest at an end of the run.
     """
     ranked = np.sort(size.astype(np.float32).astype(np.float64))[::-1]
     kept = np.arange(1, len(ranked) + 1)
     gain = np.cumsum(ranked) ** 2 / kept
-    gain[:-1][ranked[:-1] == ranked[1:]] = -1.0  # equal magnitudes are kept together
     best = int(np.argmax(gain))
     return float(ranked[best + 1]) if best + 1 < len(ranked) else 0.0

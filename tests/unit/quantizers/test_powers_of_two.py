@@ -53,6 +53,11 @@ def test_thresholds_of_powers_of_two_lie_at_one_and_a_half_or_at_the_square_root
     assert log.dequantize(log.quantize(x)).tolist() == [1, 1, 2, 2, 2**-5, 0, -(2**-5)]
 
 
+def test_the_largest_power_is_that_nearest_to_the_largest_magnitude():
+    for largest, top in ((1.4, 1), (1.51, 2), (2.9, 2), (3.1, 4)):
+        assert PowerOfTwo(bits=3).fit(np.array([largest, -1.0]), (0,)).levels.max() == top
+
+
 @pytest.mark.parametrize("value", [0.0, 1e-45, 1e-40, 1.0, 3e38])
 @pytest.mark.parametrize("bits", [2, 8])
 @pytest.mark.parametrize("domain", ["linear", "log"])

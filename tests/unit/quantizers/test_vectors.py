@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from refq.errors import CalibrationError, RangeError, ShapeError
-from refq.quantizers.vectors import VectorCodebook, Vectors
+from refq.quantizers.vector_codebook import VectorCodebook
+from refq.quantizers.vectors import Vectors
 
 RNG = np.random.default_rng(7)
 CASES = [
