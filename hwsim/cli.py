@@ -111,6 +111,33 @@ def archs() -> None:
         click.echo(f"{name:<18} {arch.engine:<10} {', '.join(arch.precisions):<14} {arch.clock_mhz.value:g} MHz")
 
 
+@cli.command()
+@click.option("--data", required=True, help="Folder of CSV files with published measurements.")
+@click.option("--arch", "names", multiple=True, help="Only these devices; all that have [[measured]] rows if absent.")
+@click.option("--model", "files", multiple=True, help="NAME=FILE: the file of a published model name; repeatable.")
+@click.option("--fit", is_flag=True, help="Fit the constants marked as fitted, print them, compare with them.")
+@click.option("--leave-one-out", is_flag=True, help="Predict each model with constants fitted to the others.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--rows", is_flag=True, help="Print every compared row.")
+@click.option("--plot", help="Write a scatter plot, .png or .svg.")
+def validate(
+    data: str,
+    names: tuple[str, ...],
+    files: tuple[str, ...],
+    fit: bool,
+    leave_one_out: bool,
+    form: str,
+    rows: bool,
+    plot: str | None,
+) -> None:
+    """Compare predictions with published measurements."""
+    from hwsim.validate import command
+
+    click.echo(
+        command.run(data, names, files, fit=fit, leave_one_out=leave_one_out, form=form, every_row=rows, plot=plot)
+    )
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: 0 done, 2 usage or unreadable input (one line on stderr), 1 failure."""
     given = sys.argv[1:] if arguments is None else arguments

@@ -20,7 +20,7 @@ from hwsim.arch.spec import Arch, Frozen, Quantity
 from hwsim.cost.area import area_mm2
 from hwsim.cost.energy import energy, factor, link_pj_per_byte, static_mw
 from hwsim.cost.roofline import bounds
-from hwsim.cost.traffic import traffic
+from hwsim.cost.traffic import traffic, weight_capacity
 from hwsim.engines import host
 from hwsim.engines.base import Cycles, Layers, columns, find_engine
 from hwsim.errors import PrecisionError
@@ -41,7 +41,7 @@ def estimate(workload: Workload, arch: Arch) -> Report:
     layers = columns(workload.layers)
     away = host.on_host(workload.layers, arch)
     done = _unique_cycles(workload, layers, arch)
-    moved = traffic(layers, workload.layers, arch)
+    moved = traffic(layers, workload.layers, arch, workload.activation_peak_bytes)
     clock = arch.clock_mhz.value
     link_us = moved.dram / arch.link.bandwidth_mb_per_s.value if arch.link is not None else np.zeros(len(layers))
     latency = np.where(away, host.latency_us(layers, arch), done.total / clock + link_us)
@@ -169,7 +169,7 @@ def _warnings(workload: Workload, arch: Arch, away: np.ndarray, moved: object) -
             f"{len(left)} of {len(workload.layers)} layers run on the host, from {left[0].name!r} on "
             f"(not supported on {arch.name}: {', '.join(causes)})"
         )
-    over = workload.weight_bytes - arch.capacity_bytes("weights")
+    over = workload.weight_bytes - weight_capacity(arch, workload.activation_peak_bytes)
     if over > 0:
         how = "streamed at every inference" if arch.link is not None else "which do not fit and there is no link"
         found.append(f"{over / 1e6:.2f} MB of {workload.weight_bytes / 1e6:.2f} MB parameters {how}")

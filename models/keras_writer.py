@@ -111,6 +111,7 @@ class Network:
         bias: bool = True,
         activation: str = "linear",
         name: str | None = None,
+        groups: int = 1,
     ) -> Symbol:
         """Conv2D."""
         k, s = _pair(kernel), _pair(stride)
@@ -121,17 +122,17 @@ class Network:
             "padding": padding,
             "data_format": "channels_last",
             "dilation_rate": [1, 1],
-            "groups": 1,
+            "groups": groups,
             "activation": activation,
             "use_bias": bias,
         }
-        weights = [("kernel", (*k, x.shape[2], filters)), *([("bias", (filters,))] if bias else [])]
+        weights = [("kernel", (*k, x.shape[2] // groups, filters)), *([("bias", (filters,))] if bias else [])]
         return self._add("Conv2D", [x], (*self._size(x, k, s, padding), filters), config, name, weights)
 
     def depthwise(
         self,
         x: Symbol,
-        kernel: int,
+        kernel: int | tuple[int, int],
         stride: int = 1,
         padding: str = "same",
         bias: bool = False,

@@ -5,5 +5,5 @@ from models.keras_writer import Network
 
 
 def build(input_shape: tuple[int, ...] = (96, 96, 3), classes: int = 2) -> Network:
-    """Width 0.25, two classes."""
-    return mobilenet_v1.build(input_shape, classes, alpha=0.25, name="mobilenet_v1_025_96")
+    """Width 0.25, two classes; convolutions keep their biases, as in the reference model."""
+    return mobilenet_v1.build(input_shape, classes, alpha=0.25, name="mobilenet_v1_025_96", bias=True)

@@ -124,6 +124,7 @@ class Kernels(Frozen, frozen=True):
     cycles_per_output: Quantity
     cycles_per_operation: Quantity
     precisions: tuple[str, ...]
+    cycles_per_gathered: Quantity | None = None
 
 
 class Overhead(Frozen, frozen=True):
@@ -177,6 +178,12 @@ class Arch(Frozen, frozen=True):
     area: Area | None = None
     technology: Technology | None = None
     uncertainty: Errors | None = None
+    measured: tuple[dict[str, str], ...] = ()
+    """Which rows of published measurements are this device's: column = pattern"""
+    fit: tuple[str, ...] = ()
+    """Paths of the constants to fit; all whose source begins "derived: fitted" if empty"""
+    not_compared: dict[str, str] = {}
+    """Published model -> why its rows are not comparable"""
 
     @property
     def precisions(self) -> tuple[str, ...]:

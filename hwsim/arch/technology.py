@@ -12,6 +12,7 @@ interpolated.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Literal, cast
 
@@ -23,6 +24,7 @@ Flavour = Literal["high_performance", "low_power"]
 BASE_NM = 45.0
 BASE_VOLT = 0.9
 _VOLTS = (0.4, 2.0)
+Row = dict[str, Any]
 
 
 @cache
@@ -42,7 +44,7 @@ def _nodes() -> tuple[dict[str, Any], ...]:
     return tuple(sorted(cast("list[dict[str, Any]]", rows), key=lambda row: float(row["node_nm"])))
 
 
-def _at(node_nm: float, read: Any) -> float:
+def _at(node_nm: float, read: Callable[[Row], float]) -> float:
     """read(row) at the node, logarithms interpolated over the logarithm of the length."""
     rows = _nodes()
     low, high = float(rows[0]["node_nm"]), float(rows[-1]["node_nm"])
@@ -59,7 +61,25 @@ def _at(node_nm: float, read: Any) -> float:
 
 def nominal_voltage_v(node_nm: float) -> float:
     """Nominal supply of the node in volts."""
-    return _at(node_nm, lambda row: float(row["nominal_v"]))
+    return _at(node_nm, _column("nominal_v"))
+
+
+def _column(name: str) -> Callable[[Row], float]:
+    return lambda row: float(row[name])
+
+
+def _polynomial(name: str, volts: float) -> Callable[[Row], float]:
+    """The polynomial of the supply with the row's coefficients, highest power first."""
+
+    def read(row: Row) -> float:
+        found = 0.0
+        for coefficient in cast("list[float]", row[name]):
+            found = found * volts + coefficient
+        if found <= 0:
+            raise SpecError(f"voltage_v={volts:g} lies outside the {name} polynomial of {row['node_nm']} nm; change it")
+        return found
+
+    return read
 
 
 def _check(voltage_v: float) -> None:
@@ -76,11 +96,8 @@ def energy_factor(node_nm: float, voltage_v: float | None = None, flavour: Flavo
     """
     volts = nominal_voltage_v(node_nm) if voltage_v is None else voltage_v
     _check(volts)
-
-    def at(node: float, v: float) -> float:
-        return _at(node, lambda row: sum(c * v**p for c, p in zip(row[f"energy_{flavour}"], (2, 1, 0), strict=True)))
-
-    return at(node_nm, volts) / at(BASE_NM, BASE_VOLT)
+    name = f"energy_{flavour}"
+    return _at(node_nm, _polynomial(name, volts)) / _at(BASE_NM, _polynomial(name, BASE_VOLT))
 
 
 def delay_factor(node_nm: float, voltage_v: float | None = None) -> float:
@@ -92,22 +109,13 @@ def delay_factor(node_nm: float, voltage_v: float | None = None) -> float:
     """
     volts = nominal_voltage_v(node_nm) if voltage_v is None else voltage_v
     _check(volts)
-
-    def at(node: float, v: float) -> float:
-        def read(row: dict[str, Any]) -> float:
-            found = sum(c * v**p for c, p in zip(row["delay_high_performance"], (3, 2, 1, 0), strict=True))
-            if found <= 0:
-                raise SpecError(f"voltage_v={v:g} lies outside the delay polynomial of {row['node_nm']} nm; lower it")
-            return float(found)
-
-        return _at(node, read)
-
-    return at(node_nm, volts) / at(BASE_NM, BASE_VOLT)
+    name = "delay_high_performance"
+    return _at(node_nm, _polynomial(name, volts)) / _at(BASE_NM, _polynomial(name, BASE_VOLT))
 
 
 def area_factor(node_nm: float, from_nm: float = BASE_NM) -> float:
     """Cell area at the node over that at `from_nm`."""
-    return _at(node_nm, lambda row: float(row["area"])) / _at(from_nm, lambda row: float(row["area"]))
+    return _at(node_nm, _column("area")) / _at(from_nm, _column("area"))
 
 
 def technology(node_nm: float = BASE_NM, voltage_v: float | None = BASE_VOLT) -> dict[str, float]:

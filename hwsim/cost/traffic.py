@@ -4,7 +4,8 @@ On chip a tile re-reads what does not stay: output stationary reads the weights 
 ceil(N/C) times; weight stationary reads the weights once and the inputs ceil(N/C) times; input stationary the reverse.
 
 Off chip: parameters fill the on-chip memory in execution order and the rest is streamed at every inference, so that the
-sum is max(0, parameters - capacity); activations that do not fit beside each other are written out and read back.
+sum is max(0, parameters - capacity); where one memory holds both, the peak of the activations is taken off first.
+Activations that do not fit beside each other are written out and read back.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def compulsory(layers: Layers) -> tuple[Ints, Ints, Ints]:
     return layers.weight_bytes, -(-layers.inputs * bits // 8), -(-layers.outputs * bits // 8)
 
 
-def traffic(layers: Layers, names: tuple[Layer, ...], arch: Arch) -> Traffic:
-    """Bytes of every layer on this device."""
+def traffic(layers: Layers, names: tuple[Layer, ...], arch: Arch, activation_peak_bytes: int = 0) -> Traffic:
+    """Bytes of every layer on this device; `activation_peak_bytes` is taken from a memory that holds both."""
     weights, inputs, outputs = compulsory(layers)
     again_w, again_x = _rereads(layers, arch)
     capacity = arch.capacity_bytes("activations")
@@ -51,14 +52,22 @@ def traffic(layers: Layers, names: tuple[Layer, ...], arch: Arch) -> Traffic:
         weights=weights * again_w,
         input=inputs * again_x,
         output=outputs,
-        streamed=_streamed(names, arch),
+        streamed=_streamed(names, weight_capacity(arch, activation_peak_bytes)),
         spilled=spilled,
     )
 
 
-def _streamed(layers: tuple[Layer, ...], arch: Arch) -> Ints:
+def weight_capacity(arch: Arch, activation_peak_bytes: int) -> float:
+    """Bytes left for parameters: where one memory holds both, activations come first."""
+    shared = sum(m.size_kib.value * 1024 for m in arch.memory if m.holds == "both")
+    apart = sum(m.size_kib.value * 1024 for m in arch.memory if m.holds == "activations")
+    taken = min(shared, max(0.0, activation_peak_bytes - apart))
+    return arch.capacity_bytes("weights") - taken
+
+
+def _streamed(layers: tuple[Layer, ...], capacity: float) -> Ints:
     """Parameters a layer fetches from outside: what of its own lies beyond the on-chip capacity."""
-    capacity, used = arch.capacity_bytes("weights"), 0
+    used = 0
     fetched: dict[str, int] = {}
     result = np.zeros(len(layers), np.int64)
     for index, layer in enumerate(layers):

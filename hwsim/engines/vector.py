@@ -1,9 +1,11 @@
 """Scalar or SIMD core with a software stack (Cortex-M class).
 
-    cycles = macs * cycles_per_mac(kernel) * widening + outputs * cycles_per_output + operations * cycles_per_operation
+    cycles = macs * cycles_per_mac(kernel) + outputs * cycles_per_output + operations * cycles_per_operation
+             + gathered * cycles_per_gathered
 
-The kernel is convolution, pointwise (1x1 window), depthwise or dense (one output pixel). Weights narrower than 8 bits
-are unpacked to 8 first: they save bytes, not cycles.
+The kernel is convolution, pointwise (1x1 window), depthwise or dense (one output pixel). A convolution first gathers
+its window into a column (im2col): output pixels * reduction elements, once for all filters. Weights narrower than 8
+bits are unpacked to 8 first: they save bytes, not cycles.
 """
 
 from __future__ import annotations
@@ -36,7 +38,10 @@ def cycles(layers: Layers, arch: Arch) -> Cycles:
     )
     outputs = layers.outputs * k.cycles_per_output.value
     scalar = np.maximum(layers.operations, layers.outputs) * k.cycles_per_operation.value
-    compute = np.where(is_mac, layers.macs * per_mac + outputs, scalar)
+    gathers = is_mac & (layers.kind != "depthwise") & (layers.window > 1)
+    each = 0.0 if k.cycles_per_gathered is None else k.cycles_per_gathered.value
+    gathered = np.where(gathers, layers.M * layers.K * layers.groups, 0) * each
+    compute = np.where(is_mac, layers.macs * per_mac + outputs + gathered, scalar)
     overhead = arch.overhead.layer_us.value * arch.clock_mhz.value if arch.overhead.layer_us else 0.0
     zero = np.zeros(len(layers))
     return Cycles(compute=compute, fill=zero, stall=zero, overhead=np.full(len(layers), overhead))

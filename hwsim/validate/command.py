@@ -1,0 +1,81 @@
+"""What `hwsim validate` prints."""
+
+from __future__ import annotations
+
+from hwsim.arch.catalog import archs, load_arch
+from hwsim.arch.spec import Arch
+from hwsim.report.text import align
+from hwsim.validate.compare import Comparison, as_json, as_lines, compare, plot, statistics
+from hwsim.validate.fit import constants, fitted, leave_one_out
+from hwsim.validate.measurements import Measurement, read_folder
+from hwsim.validate.workloads import Workloads, parse_models
+
+
+def run(
+    data: str,
+    names: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
+    *,
+    fit: bool = False,
+    leave_one_out: bool = False,
+    form: str = "table",
+    every_row: bool = False,
+    plot: str | None = None,
+) -> str:
+    """The text of the command; see `hwsim validate --help`."""
+    devices = {arch.name: arch for arch in map(load_arch, names or archs()) if names or arch.measured}
+    measured = read_folder(data, devices.values())
+    workloads = Workloads(parse_models(files))
+    lines: list[str] = []
+    if fit:
+        for name, arch in devices.items():
+            if constants(arch) and any(m.device == name and not m.excluded for m in measured):
+                devices[name] = fitted(arch, measured, workloads)
+                lines += [f"{name}: {path} = {value:.4g}" for path, value in constants(devices[name]).items()]
+    rows = (_left_out if leave_one_out else compare)(measured, devices, workloads)
+    if plot is not None:
+        _draw(rows, plot)
+    groups = statistics(rows)
+    if form == "json":
+        return as_json(groups, rows)
+    lines += align(as_lines(groups, rows), left=3)
+    lines += ["", *_left_aside(rows)]
+    if every_row:
+        lines += ["", *align(_row_lines(rows), left=4)]
+    return "\n".join(lines)
+
+
+def _draw(rows: list[Comparison], path: str) -> None:
+    plot(rows, path)
+
+
+def _left_out(measured: list[Measurement], devices: dict[str, Arch], workloads: Workloads) -> list[Comparison]:
+    """Rows predicted by the device fitted to the other models; devices without fitted constants as they are."""
+    rows: list[Comparison] = []
+    for name, arch in devices.items():
+        own = [m for m in measured if m.device == name]
+        known = {m.model for m in own if not m.excluded and m.quantity == "latency_ms" and workloads.find(m.model)}
+        if not constants(arch) or len(known) < 2:
+            rows += compare(own, devices, workloads)
+            continue
+        refitted = leave_one_out(arch, own, workloads)
+        for m in own:
+            rows += compare([m], {name: refitted.get(m.model, arch)}, workloads)
+    return rows
+
+
+def _left_aside(rows: list[Comparison]) -> list[str]:
+    counts: dict[str, int] = {}
+    for row in rows:
+        if row.excluded:
+            counts[row.excluded] = counts.get(row.excluded, 0) + 1
+    return [f"not compared: {count} rows, {why}" for why, count in sorted(counts.items(), key=lambda item: -item[1])]
+
+
+def _row_lines(rows: list[Comparison]) -> list[tuple[str, ...]]:
+    lines: list[tuple[str, ...]] = [("file", "device", "model", "quantity", "line", "published", "predicted", "error")]
+    for row in rows:
+        if row.predicted is not None and row.error is not None:
+            numbers = (str(row.line), f"{row.published:.4g}", f"{row.predicted:.4g}", f"{100 * row.error:+.1f}%")
+            lines.append((row.file, row.device, row.model, row.quantity, *numbers))
+    return lines

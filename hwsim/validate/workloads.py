@@ -1,0 +1,58 @@
+"""Published model names -> workloads: files the caller gives, or the builders of the project's `models`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from hwsim.errors import WorkloadError
+from hwsim.workload import Workload, load_workload
+
+
+class Workloads:
+    """Workloads by published name, each loaded once.
+
+    Parameters
+    ----------
+    files : published name -> model file, which wins over a builder
+    """
+
+    def __init__(self, files: Mapping[str, str | Path] | None = None) -> None:
+        self._files = dict(files or {})
+        self._loaded: dict[str, Workload | None] = {}
+
+    def find(self, name: str) -> Workload | None:
+        """The workload of that name; None if there is neither a file nor a builder."""
+        if name not in self._loaded:
+            self._loaded[name] = load_workload(self._files[name]) if name in self._files else self._built(name)
+        return self._loaded[name]
+
+    def _built(self, name: str) -> Workload | None:
+        if find_spec("models") is None or find_spec("models.published") is None:
+            return None
+        models: Any = import_module("models")
+        network = import_module("models.published").network(name, models.builders())
+        if network is None:
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.h5"
+            network.save(path, shape_only=True)
+            return load_workload(path)
+
+
+def parse_models(given: tuple[str, ...]) -> dict[str, str]:
+    """--model NAME=FILE options as a dictionary.
+
+    Raises
+    ------
+    WorkloadError    an option without "="
+    """
+    pairs = [text.partition("=") for text in given]
+    for name, sign, file in pairs:
+        if not (name and sign and file):
+            raise WorkloadError(f"--model {name}{sign}{file} is not NAME=FILE; write the published name, '=', the file")
+    return {name: file for name, _, file in pairs}

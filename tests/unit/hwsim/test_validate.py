@@ -1,0 +1,195 @@
+"""Comparison with published rows: selection, statistics, fit, and the command."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+import hwsim
+from hwsim.cli import main
+from hwsim.errors import HwsimError, SpecError, WorkloadError
+from hwsim.validate import Measurement, Workloads, compare, constants, fitted, leave_one_out, read_folder, statistics
+from hwsim.validate.compare import predict, rank_correlation
+from hwsim.validate.fit import with_constants
+from hwsim.validate.workloads import parse_models
+from models import builders, published
+
+SHARED = Path(os.environ.get("REFQ_SHARED", Path(__file__).parents[4] / "shared")) / "reference" / "published"
+HEADER = "model,task,fully_mapped,platform,latency_ms,confidence,note\n"
+USB = '"Coral USB Accelerator, USB3, desktop host (Xeon-class)"'
+
+
+@pytest.fixture(scope="module")
+def workloads():
+    return Workloads()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rows = [
+        f"MobileNet v1 1.0 224,cls,yes,{USB},2.0,read,",
+        f"MobileNet v1 1.0 224,cls,yes,{USB},4.0,recalled,",
+        f"SqueezeNet 224,cls,no (NMS on CPU),{USB},9,read,",
+        f"SqueezeNet 224,cls,yes,{USB},2.1,read,",
+        f"Nobody 224,cls,yes,{USB},2.1,read,",
+        "SqueezeNet 224,cls,yes,another board,5,read,",
+    ]
+    (tmp_path / "table.csv").write_text(HEADER + "\n".join(rows) + "\n")
+    return tmp_path
+
+
+def test_rows_are_taken_by_the_patterns_of_the_device(folder):
+    found = read_folder(folder, [hwsim.load_arch("edgetpu")])
+    assert [(m.line, m.value) for m in found] == [(2, 2.0), (3, 4.0), (4, 9.0), (5, 2.1), (6, 2.1)]
+    assert [bool(m.excluded) for m in found] == [False, True, True, False, False]
+
+
+def test_errors_and_statistics_follow_their_formulas(folder, workloads):
+    arch = hwsim.load_arch("edgetpu")
+    rows = compare(read_folder(folder, [arch]), {"edgetpu": arch}, workloads)
+    used = [row for row in rows if row.error is not None]
+    assert [row.model for row in used] == ["MobileNet v1 1.0 224", "SqueezeNet 224"]
+    for row in used:
+        assert row.error == predict(workloads.find(row.model), arch, "latency_ms") / row.published - 1
+    (group,) = statistics(rows)
+    assert (group.rows, group.models, group.rank_correlation) == (2, 2, None)
+    assert group.mean_abs_error == pytest.approx(np.mean([abs(row.error) for row in used]))
+    assert group.median_abs_error == pytest.approx(np.median([abs(row.error) for row in used]))
+    assert "Nobody" not in " ".join(group.worst)
+
+
+def test_rank_correlation_is_spearmans():
+    assert rank_correlation([1, 2, 3], [10, 20, 15]) == pytest.approx(0.5)
+    assert rank_correlation([1, 2, 2], [5, 7, 7]) == pytest.approx(1)
+    assert rank_correlation([1, 1, 1], [1, 2, 3]) is None
+
+
+def test_a_fit_finds_the_constants_that_made_the_numbers(workloads):
+    truth = hwsim.load_arch("cortex-m4")
+    truth = with_constants(truth, {"kernels.convolution_cycles_per_mac": 2.5, "kernels.dense_cycles_per_mac": 3.0})
+    models = ("ad", "ic", "kws", "vww")
+    made = [
+        Measurement(file="f", line=i, device="cortex-m4", model=name, quantity="latency_ms", value=float(value))
+        for i, name in enumerate(models)
+        if (value := predict(workloads.find(name), truth, "latency_ms"))
+    ]
+    found = fitted(hwsim.load_arch("cortex-m4"), made, workloads)
+    assert found.kernels.convolution_cycles_per_mac.value == pytest.approx(2.5, rel=0.06)
+    assert found.kernels.dense_cycles_per_mac.value == pytest.approx(3.0, rel=0.06)
+    for m in made:
+        assert predict(workloads.find(m.model), found, "latency_ms") == pytest.approx(m.value, rel=0.02)
+    left = leave_one_out(truth, made, workloads)
+    assert set(left) == set(models)
+    doubled = [replace_value(m, 2 * m.value) if m.model == "ic" else m for m in made]
+    again = leave_one_out(truth, doubled, workloads)
+    assert constants(again["ic"]) == pytest.approx(constants(left["ic"]))  # the left-out row has no say
+
+
+def replace_value(m, value):
+    return Measurement(file=m.file, line=m.line, device=m.device, model=m.model, quantity=m.quantity, value=value)
+
+
+def test_only_named_constants_are_fitted():
+    assert set(constants(hwsim.load_arch("edgetpu-pcie"))) == {
+        "link.bandwidth_mb_per_s",
+        "overhead.inference_us",
+        "overhead.layer_us",
+    }
+    assert "memory.0.size_kib" in constants(hwsim.load_arch("edgetpu"))
+
+
+def test_what_cannot_be_fitted_is_named(workloads):
+    plain = hwsim.load_arch("systolic-16x16")
+    row = Measurement(file="f", line=2, device=plain.name, model="ic", quantity="latency_ms", value=1.0)
+    with pytest.raises(SpecError, match="no constant has a source beginning 'derived: fitted'"):
+        fitted(plain, [row], workloads)
+    with pytest.raises(SpecError, match="no measurement of a known model"):
+        fitted(plain, [], workloads)
+    with pytest.raises(SpecError, match="needs two measured models, there are 1"):
+        leave_one_out(plain, [row], workloads)
+    vector = hwsim.load_arch("cortex-m4")
+    odd = replace(vector, clock_mhz=replace(vector.clock_mhz, source="derived: fitted by hand"))
+    with pytest.raises(SpecError, match=r"clock_mhz is marked as fitted and priors.toml has none"):
+        fitted(odd, [replace_device(row)], workloads)
+
+
+def replace_device(m):
+    return Measurement(file=m.file, line=2, device="cortex-m4", model=m.model, quantity=m.quantity, value=m.value)
+
+
+def test_files_of_the_caller_win_over_builders(tmp_path):
+    builders()["autoencoder"]().save(tmp_path / "mine.h5", shape_only=True)
+    given = Workloads(parse_models((f"SqueezeNet 224={tmp_path / 'mine.h5'}",)))
+    assert given.find("SqueezeNet 224").macs == 264_192
+    with pytest.raises(WorkloadError, match="is not NAME=FILE"):
+        parse_models(("SqueezeNet",))
+
+
+def test_a_folder_without_tables_is_refused(tmp_path):
+    with pytest.raises(SpecError, match=r"holds no .csv file"):
+        read_folder(tmp_path, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "topology", "arguments"),
+    [
+        ("MobileNet v1 0.25 128", "mobilenet_v1", {"alpha": 0.25, "input_shape": (128, 128, 3)}),
+        ("ResNet-50 V1 299", "resnet50", {"input_shape": (299, 299, 3)}),
+        ("kws", "ds_cnn", {}),
+        ("EfficientNet-EdgeTPU-L 300", "efficientnet_edgetpu_l", {"input_shape": (300, 300, 3)}),
+    ],
+)
+def test_published_names_are_topologies_with_arguments(name, topology, arguments):
+    assert published.find(name) == (topology, arguments)
+
+
+def test_names_that_are_not_ours_are_not_guessed():
+    assert published.find("SSD MobileNet v1 300") is None
+    assert published.find("Inception v1 0.5 224") is None
+
+
+def test_the_command_prints_json_and_draws(folder, capsys):
+    pytest.importorskip("matplotlib")
+    with pytest.raises(SystemExit) as done:
+        main(["validate", "--data", str(folder), "--arch", "edgetpu", "--format", "json"])
+    assert done.value.code == 0
+    text = json.loads(capsys.readouterr().out)
+    assert text["groups"][0]["device"] == "edgetpu"
+    assert len(text["rows"]) == 5
+    with pytest.raises(SystemExit):
+        main(["validate", "--data", str(folder), "--arch", "edgetpu", "--plot", str(folder / "p.svg"), "--rows"])
+    assert (folder / "p.svg").read_text().startswith("<?xml")
+    assert "SqueezeNet 224" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("device", "mean", "median"),
+    [
+        *(("edgetpu", 0.12, 0.06), ("edgetpu-pcie", 0.12, 0.06)),
+        *((name, 0.15, 0.15) for name in ("cortex-m4", "cortex-m4-smps", "cortex-m7", "cortex-m7-xcubeai9")),
+        *((name, 0.15, 0.15) for name in ("cortex-m4-xcubeai9", "cortex-m4-plumerai", "cortex-m33-plumerai")),
+        *((name, 0.15, 0.15) for name in ("cortex-m33-xcubeai10", "cortex-m4-hale", "syntiant-ndp120", "efr32xg24")),
+    ],
+)
+def test_models_left_out_of_the_fit_are_predicted(device, mean, median, workloads):
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is absent; set REFQ_SHARED to the folder of shared references")
+    arch = hwsim.load_arch(device)
+    rows = read_folder(SHARED, [arch])
+    left = leave_one_out(arch, rows, workloads)
+    compared = [row for m in rows for row in compare([m], {device: left.get(m.model, arch)}, workloads)]
+    (group,) = [group for group in statistics(compared) if group.quantity == "latency_ms"]
+    assert group.mean_abs_error <= mean
+    assert group.median_abs_error <= median
+    assert arch.uncertainty.latency_pct.value == pytest.approx(100 * group.mean_abs_error, abs=1.0)
+
+
+def test_a_plot_of_nothing_is_refused(tmp_path):
+    from hwsim.validate.compare import plot
+
+    pytest.importorskip("matplotlib")
+    with pytest.raises(HwsimError, match="nothing to plot"):
+        plot([], str(tmp_path / "p.png"))
