@@ -40,8 +40,8 @@ def value(entry: Any) -> float:
 
 @cache
 def _nodes() -> tuple[dict[str, Any], ...]:
-    rows = [row for row in table("scaling").values() if isinstance(row, dict)]
-    return tuple(sorted(cast("list[dict[str, Any]]", rows), key=lambda row: float(row["node_nm"])))
+    rows = [cast("Row", row) for row in table("scaling").values() if isinstance(row, dict)]
+    return tuple(sorted(rows, key=lambda row: float(row["node_nm"])))
 
 
 def _at(node_nm: float, read: Callable[[Row], float]) -> float:
