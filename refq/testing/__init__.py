@@ -38,11 +38,14 @@ from refq.testing.subjects import (
     RequantizeFunction,
     VectorQuantizer,
 )
+from refq.testing.vectors import CORNER_OPS, CornerVector, corner_vectors
 
 __all__ = [
+    "CORNER_OPS",
     "BinaryDot",
     "BlockQuantizer",
     "CodeTable",
+    "CornerVector",
     "Law",
     "LawBroken",
     "Matmul",
@@ -56,6 +59,7 @@ __all__ = [
     "RequantizeFunction",
     "VectorQuantizer",
     "accumulators_at",
+    "corner_vectors",
     "exact_ties",
     "integer_corners",
     "laws_for",

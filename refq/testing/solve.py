@@ -70,8 +70,9 @@ def _candidates(rule: str, m: int, s: int, low: int, high: int, most: int) -> It
     halves = sorted({2 * y + 1 for edge in (-1, 0, low, high) for y in (edge - 1, edge, edge + 1)})
     for half in halves:
         yield from _around(Fraction(half, 2) * Fraction(2) ** t / k, f"{half / 2:g}")
+    yield from _exact_ties("tie", k, t, most)
     if rule == "double":
-        yield from _first_ties(m, s, most)
+        yield from _exact_ties("first tie of double", m << max(s, 0), 31, most)
         yield from _second_ties(m, s, (-2, -1, 0, 1, low, high))
     for name, edge in (("low", low), ("high", high)):
         exact = Fraction(edge) * Fraction(2) ** t / k
@@ -97,14 +98,13 @@ def _around(exact: Fraction, where: str) -> Iterable[Corner]:
     return ((f"just below {where}", floor(exact)), (f"just above {where}", ceil(exact)))
 
 
-def _first_ties(m: int, s: int, most: int) -> Iterator[Corner]:
-    """Ties of the doubling high multiply: (acc << left) * m is an odd multiple of 2**30."""
-    left, trailing = max(s, 0), (m & -m).bit_length() - 1
-    step = 1 << max(30 - trailing - left, 0)
-    if trailing + left <= 30:
+def _exact_ties(name: str, k: int, t: int, most: int) -> Iterator[Corner]:
+    """acc * k is an odd multiple of 2**(t - 1): so are odd multiples of the least such acc, a power of two."""
+    places = t - 1 - ((k & -k).bit_length() - 1)
+    if places >= 0:
         for odd in (-3, -1, 1, 3):
-            if abs(odd * step) <= most:
-                yield f"first tie of double, {odd:+d}", odd * step
+            if abs(odd) << places <= most:
+                yield f"{name}, {odd:+d} * 2**{places}", odd * (1 << places)
 
 
 def _second_ties(m: int, s: int, whole: Iterable[int]) -> Iterator[Corner]:

@@ -94,8 +94,8 @@ class Quantizer:
 
     @cached_property
     def reals(self) -> Array:
-        """The level of every code, float64."""
-        return np.asarray(self.dequantize(self.codes), np.float64)
+        """The level of every code, float32 numbers held as float64."""
+        return self.level(self.codes).astype(np.float64)
 
     @property
     def is_stochastic(self) -> bool:
@@ -110,8 +110,12 @@ class Quantizer:
         return np.float32(self.grid.scale)
 
     def fake(self, x: Array) -> Array:
-        """dequantize(quantize(x))."""
-        return np.asarray(self.dequantize(self.quantize(x)))
+        """dequantize(quantize(x)), float32."""
+        return self.level(self.quantize(x))
+
+    def level(self, codes: Array) -> Array:
+        """dequantize(codes), float32."""
+        return np.asarray(self.dequantize(codes), np.float32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
