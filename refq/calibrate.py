@@ -12,14 +12,22 @@ from refq.errors import CalibrationError
 from refq.execute import trace
 from refq.graph import Graph, Node
 from refq.layers import Layer, layer_class, layer_for
-from refq.quantizers.ranges import Limits, Range
+from refq.quantizers.ranges import Limits, MinMax, Range
 from refq.quantizers.uniform import Uniform
 
 _BATCH = 64
 """Images traced at a time: a trace holds every activation of its batch."""
 
 
-def calibrate(graph: Graph, calibration: Any, range: Range, grid: Uniform) -> dict[str, Limits]:
+def calibrate(
+    graph: Graph,
+    calibration: Any,
+    range: Range,
+    grid: Uniform,
+    *,
+    grids: Mapping[str, Uniform] | None = None,
+    ranges: Mapping[str, Range] | None = None,
+) -> dict[str, Limits]:
     """Observe every real-valued activation over the calibration data.
 
     Parameters
@@ -29,6 +37,7 @@ def calibrate(graph: Graph, calibration: Any, range: Range, grid: Uniform) -> di
         iterable of such
     range : Range    what is kept of the values
     grid : the grid that ranges which depend on one are chosen for
+    grids, ranges : by name, for tensors that have others; inner states of layers take `MinMax`
 
     Returns
     -------
@@ -40,20 +49,23 @@ def calibrate(graph: Graph, calibration: Any, range: Range, grid: Uniform) -> di
     ShapeError          data of the wrong shape
     """
     seen: dict[str, Any] = {}
+    others, own = grids or {}, dict(ranges or {})
     for batch in _batches(graph, calibration):
         traced = trace(graph, batch)
-        for name, values in {**traced, **_inner_states(graph, traced)}.items():
+        inner = _inner_states(graph, traced)
+        own |= dict.fromkeys(inner, MinMax())
+        for name, values in {**traced, **inner}.items():
             if values.dtype.kind != "f":
                 continue
             try:
-                seen[name] = range.observe(seen.get(name), values.reshape(1, -1))
+                seen[name] = own.get(name, range).observe(seen.get(name), values.reshape(1, -1))
             except CalibrationError as error:
                 raise CalibrationError(f"calibration of {name!r} in {graph.name!r}: {error}") from error
     if not seen:
         raise CalibrationError(f"calibration of {graph.name!r}: the data holds no samples; give at least one")
     found: dict[str, Limits] = {}
     for name, state in seen.items():
-        low, high = range.limits(state, grid)
+        low, high = own.get(name, range).limits(state, others.get(name, grid))
         found[name] = (low[0], high[0])
     return found
 

@@ -13,8 +13,8 @@ from refq.calibrate import calibrate, inner_name
 from refq.errors import GraphError, blame
 from refq.graph import Graph, Node, QParams
 from refq.layers import FixedGrid, MacLayer, layer_class, layer_for
-from refq.quantizers import PerChannel, PerTensor, Recipe, find_recipe
-from refq.transforms import prepare, saturate_masks
+from refq.quantizers import MinMax, PerChannel, PerTensor, Recipe, Uniform, find_recipe
+from refq.transforms import masked_sums, prepare, saturate_masks
 
 _BIAS_HEADROOM = 1 << 30
 _FREE_BIAS_STEPS = 1 << 24
@@ -49,7 +49,10 @@ def quantize(graph: Graph, calibration: Any, recipe: str | Path | Recipe = "int8
     if graph.is_quantized:
         raise GraphError(f"{graph.name!r} is quantized already; start from the float model")
     prepared = prepare(graph)
-    limits = calibrate(prepared, calibration, chosen.activations.range, chosen.activation_grid)
+    grid = chosen.activation_grid
+    grids = {name: _widened(grid, bits) for name, bits in _widths(prepared, chosen).items()}
+    whole = dict.fromkeys(masked_sums(prepared), MinMax())
+    limits = calibrate(prepared, calibration, chosen.activations.range, grid, grids=grids, ranges=whole)
     return _Assignment(*saturate_masks(prepared, limits), chosen).graph()
 
 
@@ -88,7 +91,7 @@ class _Assignment:
     def observed(self, name: str) -> QParams:
         grid, bits = self.recipe.activation_grid, self.widths.get(name)
         if bits is not None:
-            grid = replace(grid, bits=bits, symmetric=True, signed=True)
+            grid = _widened(grid, bits)
         return grid.qparams(*self.limits[name])
 
     def output_grid(self, node: Node, name: str) -> QParams:
@@ -171,6 +174,10 @@ class _Assignment:
             signed=grid.signed,
             narrow=grid.narrow,
         )
+
+
+def _widened(grid: Uniform, bits: int) -> Uniform:
+    return replace(grid, bits=bits, symmetric=True, signed=True)
 
 
 def _widths(graph: Graph, recipe: Recipe) -> dict[str, int]:

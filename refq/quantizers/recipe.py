@@ -11,12 +11,13 @@ from typing import Any, cast
 from refq.errors import LoadError, RangeError
 from refq.quantizers.binary import Binary
 from refq.quantizers.granularity import PerChannel, PerTensor
+from refq.quantizers.ranges import find_range
 from refq.quantizers.scheme import Scheme
 from refq.quantizers.ternary import Ternary
 from refq.quantizers.uniform import Uniform
 
 _WEIGHTS = Scheme(grid=Uniform(bits=8, symmetric=True, narrow=True), granularity=PerChannel(0))
-_KEYS = {"bits": int, "symmetric": bool, "narrow": bool, "power_of_two_scale": bool, "granularity": str}
+_KEYS = {"bits": int, "symmetric": bool, "narrow": bool, "power_of_two_scale": bool, "granularity": str, "range": str}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +91,9 @@ def find_recipe(recipe: str | Path | Recipe) -> Recipe:
     """A recipe by name, from a .toml file, or the value itself.
 
     The file has `name` and the tables [weights] and [activations] with `bits`, `symmetric`, `narrow`,
-    `power_of_two_scale` and, for weights, `granularity` ("per_channel" or "per_tensor"), and [intermediate_bits] with
-    one width an op; what is left out is as in "int8".
+    `power_of_two_scale`, `range` ("minmax", "percentile:99.9", "mse", "entropy", "aciq" ...) and, for weights,
+    `granularity` ("per_channel" or "per_tensor"), and [intermediate_bits] with one width an op; what is left out is as
+    in "int8".
 
     Raises
     ------
@@ -145,8 +147,10 @@ def _scheme(path: Path, section: str, given: Any, default: Scheme) -> Scheme:
     choices = {"per_tensor": PerTensor(), "per_channel": PerChannel(0)}
     if granularity not in choices or (section == "activations" and granularity != "per_tensor"):
         raise LoadError(f"{path}: {section}.granularity={granularity!r} is not supported for {section}")
+    range_given = table.get("range")
     preset = default.grid if isinstance(default.grid, Uniform) else Uniform()
     try:
+        chosen = default.range if range_given is None else find_range(range_given)
         grid = Uniform(
             bits=table.get("bits", preset.bits),
             symmetric=table.get("symmetric", preset.symmetric),
@@ -155,4 +159,4 @@ def _scheme(path: Path, section: str, given: Any, default: Scheme) -> Scheme:
         )
     except RangeError as error:
         raise LoadError(f"{path}: {section}: {error}") from error
-    return Scheme(grid=grid, granularity=choices[granularity])
+    return Scheme(grid=grid, granularity=choices[granularity], range=chosen)

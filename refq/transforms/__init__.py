@@ -3,9 +3,9 @@
 from refq.graph import Graph
 from refq.transforms.fold_batchnorm import fold_batchnorm
 from refq.transforms.fuse_activation import fuse_activation
-from refq.transforms.saturate_masks import saturate_masks
+from refq.transforms.saturate_masks import masked_sums, saturate_masks
 
-__all__ = ["fold_batchnorm", "fuse_activation", "prepare", "saturate_masks"]
+__all__ = ["fold_batchnorm", "fuse_activation", "masked_sums", "prepare", "saturate_masks"]
 
 
 def prepare(graph: Graph) -> Graph:

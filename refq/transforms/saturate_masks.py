@@ -14,6 +14,28 @@ _MARGIN = 16.0
 """exp(-16) = 1.1e-7: what far below the largest score counts as nothing."""
 
 
+def masked_sums(graph: Graph) -> list[str]:
+    """Sums of scores and a constant that only a softmax reads: their observed range is the mask's, and is replaced."""
+    return [node.output for node, _, _ in _masked(graph)]
+
+
+def _masked(graph: Graph) -> list[tuple[Node, str, Node]]:
+    """Every such Add, its mask, and the softmax behind it."""
+    uses = graph.use_counts()
+    reader = {name: node for node in graph.nodes for name in node.inputs}
+    found: list[tuple[Node, str, Node]] = []
+    for node in graph.nodes:
+        softmax = reader.get(node.outputs[0]) if node.op == "Add" else None
+        masks = [name for name in node.inputs if _is_real_constant(graph, name)]
+        if softmax is not None and softmax.op == "Softmax" and uses[node.output] == 1 and len(masks) == 1:
+            found.append((node, masks[0], softmax))
+    return found
+
+
+def _is_real_constant(graph: Graph, name: str) -> bool:
+    return bool(name) and name in graph.constants and graph.constants[name].dtype.kind == "f"
+
+
 def saturate_masks(graph: Graph, limits: dict[str, Limits]) -> tuple[Graph, dict[str, Limits]]:
     """Raise the entries of a constant that only hide scores from a softmax, so that the sum has a usable range.
 
@@ -35,30 +57,29 @@ def saturate_masks(graph: Graph, limits: dict[str, Limits]) -> tuple[Graph, dict
     code.
     """
     uses = graph.use_counts()
-    reader = {name: node for node in graph.nodes for name in node.inputs}
     constants, limits = dict(graph.constants), dict(limits)
     tensors = dict(graph.tensors)
+    masked = {node.output: (mask, softmax) for node, mask, softmax in _masked(graph)}
     nodes: list[Node] = []
     for node in graph.nodes:
         nodes.append(node)
-        softmax = reader.get(node.outputs[0]) if node.op == "Add" else None
-        masks = [name for name in node.inputs if name in constants and constants[name].dtype.kind == "f"]
-        if softmax is None or softmax.op != "Softmax" or uses[node.output] != 1 or len(masks) != 1 or not masks[0]:
+        if node.outputs[0] not in masked:
             continue
-        scores = next(name for name in node.inputs if name != masks[0])
+        held, softmax = masked[node.output]
+        scores = next(name for name in node.inputs if name != held)
         if scores not in limits or node.output not in limits:
             continue
         low, high = limits[scores]
-        mask = constants[masks[0]]
+        mask = constants[held]
         rank = len(graph.tensors[node.output].shape)
         full = mask.reshape((1,) * (rank - mask.ndim) + mask.shape)
         top = full.max(axis=layer_for(softmax).axis, keepdims=True)
         raised = np.maximum(full, top - (high - low) - _MARGIN).reshape(mask.shape).astype(mask.dtype)
         if np.array_equal(raised, mask):
             continue
-        name = masks[0] if uses[masks[0]] == 1 else f"{node.name}/mask"
-        constants[name], tensors[name] = raised, replace(tensors[masks[0]], name=name)
-        nodes[-1] = replace(node, inputs=tuple(name if i == masks[0] else i for i in node.inputs))
+        name = held if uses[held] == 1 else f"{node.name}/mask"
+        constants[name], tensors[name] = raised, replace(tensors[held], name=name)
+        nodes[-1] = replace(node, inputs=tuple(name if i == held else i for i in node.inputs))
         lowest, highest = limits[node.output]
         limits[node.output] = (np.maximum(lowest, low + float(top.min()) - _MARGIN), highest)
     return graph.with_nodes(nodes, tensors=tensors, constants=constants), limits
