@@ -48,11 +48,12 @@ class Distribution:
     def points(self, row: int) -> tuple[Reals, Reals]:
         """Values of a row, ascending, and how often each occurs: the data, or middles of bins kept within it."""
         if self.values is not None:
-            return self.values[row], np.ones(self.values.shape[1])
+            kept: Reals = self.values[row]
+            return kept, np.ones(kept.shape, np.float64)
         counts, exponents = _binned(self)
         found, zeros = counts[row].copy(), int(_zeros(self)[row])
         found[BINS // 2] -= zeros
-        index = np.flatnonzero(found)
+        index: NDArray[np.int64] = np.flatnonzero(found).astype(np.int64)
         middles: Reals = np.ldexp(index - BINS // 2 + 0.5, int(exponents[row]))
         inside: Reals = np.minimum(np.maximum(middles, self.low[row]), self.high[row])
         weights: Reals = found[index].astype(np.float64)
