@@ -32,6 +32,8 @@ class Codebook:
         multiply; shift (entries are 0 or powers of two); shift_add (sums of a few); sign (in a book, one positive and
         one negative value at most, and 0); bit_planes (two levels a stage); lookup; group_rescale (sums of a book, then
         one product with its scale)
+    tail : tuple of int, or None    shape of the tensor behind its first axis, where codes of shape (outputs, positions,
+        stages) name its rows flattened; what the last position has beyond the row is dropped
     scales : int32 > 0, shape (books,), or None for 1; where it is given, tables may be one for all books
 
     Raises
@@ -49,7 +51,8 @@ class Codebook:
     sharing: tuple[int, ...]
     multiplier: Multiplier
     scales: NDArray[np.int32] | None
-    __slots__ = ("_held", "codes", "multiplier", "scales", "sharing", "tables")
+    tail: tuple[int, ...] | None
+    __slots__ = ("_held", "codes", "multiplier", "scales", "sharing", "tables", "tail")
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Codebook:
         sharing: tuple[int, ...] | None = None,
         multiplier: Multiplier = "lookup",
         scales: Any = None,
+        tail: tuple[int, ...] | None = None,
     ) -> None:
         numbers, entries = np.asarray(codes), np.asarray(tables)
         if numbers.ndim < 2 or numbers.dtype.kind not in "iu" or entries.ndim != 4 or entries.dtype.kind not in "iu":
@@ -81,6 +85,7 @@ class Codebook:
         put(self, "multiplier", multiplier)
         put(self, "tables", _int32("tables", entries))
         put(self, "scales", None if scales is None else _int32("scales", np.asarray(scales)))
+        put(self, "tail", None if tail is None else tuple(tail))
         put(self, "_held", None)
         self._check()
 
@@ -93,6 +98,12 @@ class Codebook:
             raise ShapeError(f"scales of shape {self.scales.shape} must be {books} positive integers, one a book")
         if per_table != books and not (per_table == 1 and self.scales is not None):
             raise ShapeError(f"sharing={self.sharing} makes {books} books of codes {self.codes.shape}, got {per_table}")
+        if self.tail is not None and (
+            self.codes.ndim != 3
+            or any(type(size) is not int or size < 0 for size in self.tail)
+            or self.codes.shape[1] != -(-prod(self.tail) // self.width)
+        ):
+            raise ShapeError(f"codes of shape {self.codes.shape} must name the rows of (outputs, *{self.tail})")
         if self.multiplier not in MULTIPLIERS:
             raise RangeError(f"multiplier={self.multiplier!r} is not one of {', '.join(MULTIPLIERS)}")
         if self.multiplier == "group_rescale" and self.scales is None:
@@ -139,6 +150,8 @@ class Codebook:
     def shape(self) -> tuple[int, ...]:
         """Of the tensor."""
         *leading, positions, _ = self.codes.shape
+        if self.tail is not None:
+            return (*leading, *self.tail)
         return (*leading, positions * self.width)
 
     @property
@@ -149,7 +162,7 @@ class Codebook:
     @property
     def bits_per_weight(self) -> float:
         """Stored bits of codes for one weight, tables and scales left out."""
-        return self.code_bits * self.stages / self.width
+        return self.code_bits * self.codes.size / max(prod(self.shape), 1)
 
     @property
     def metadata_bytes(self) -> int:
@@ -188,6 +201,8 @@ class Codebook:
             total += self.tables[where, stage, self.codes[..., stage]]
         if self.scales is not None:
             total *= self.scales[books][..., None]
+        if self.tail is not None:
+            total = total.reshape(len(total), -1)[:, : prod(self.tail)]
         return total.reshape(self.shape)
 
     def check_holds(self, name: str, values: NDArray[Any]) -> None:
@@ -208,7 +223,7 @@ class Codebook:
 
     def _key(self) -> tuple[Any, ...]:
         scales = None if self.scales is None else self.scales.tobytes()
-        shapes = (self.codes.shape, self.tables.shape, self.sharing, self.multiplier)
+        shapes = (self.codes.shape, self.tables.shape, self.sharing, self.multiplier, self.tail)
         return (*shapes, self.codes.tobytes(), self.tables.tobytes(), scales)
 
     def __eq__(self, other: object) -> bool:
