@@ -162,6 +162,16 @@ def test_a_set_bit_in_data_of_one_symbol_is_an_error():
         huffman_decode(data[:-1] + b"\x80")
 
 
+def test_data_that_end_inside_a_word_are_an_error():
+    code = HuffmanCode.of_counts([1] * 8)  # words of 3 bits: the sixth begins at bit 15 of 16
+    whole = code.encode(np.arange(6))
+    np.testing.assert_array_equal(code.decode(whole, 6), np.arange(6))
+    with pytest.raises(LoadError, match="inside code word 6"):
+        code.decode(whole[:2], 6)
+    with pytest.raises(LoadError, match="end after 6 of 7"):
+        code.decode(whole[:2], 7)
+
+
 def test_what_cannot_be_coded_is_refused():
     with pytest.raises(RangeError, match="must be integers"):
         huffman_encode(np.array([0.5]))
