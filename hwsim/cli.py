@@ -138,6 +138,41 @@ def validate(
     )
 
 
+@cli.command()
+@click.argument("model")
+@click.option("--arch", required=True, help="A device with a systolic array, or a specification FILE.toml.")
+@click.option("--layer", "layers", multiple=True, help="Name of a layer; give it once for each. All if absent.")
+@click.option("--input", "data", help="FILE.npy of inputs; they also calibrate a model that is not quantized.")
+@click.option("--recipe", default="int8", show_default=True, help="How a model that is not quantized is quantized.")
+@click.option("--input-shape", type=Shape(), help=_SHAPE_HELP)
+@click.option("--activity", is_flag=True, help="Count what switches, and scale the energy of the MACs with it.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def simulate(
+    model: str,
+    arch: str,
+    layers: tuple[str, ...],
+    data: str | None,
+    recipe: str,
+    input_shape: tuple[int, ...] | None,
+    activity: bool,
+    form: str,
+) -> None:
+    """Step MODEL's real integers through a systolic array; exit code 1 if a sum or a cycle count is not as expected."""
+    from hwsim.arch.catalog import load_arch
+    from hwsim.report.simulation import as_json, as_table
+    from hwsim.simulate import read_input
+    from hwsim.simulate import simulate as compute
+    from hwsim.workload import load_quantized
+
+    device = load_arch(arch)
+    given = None if data is None else read_input(data)
+    graph, x = load_quantized(model, given, recipe, input_shape)
+    result = compute(graph, x, device, layers, activity, noise=data is None)
+    click.echo(as_json(result) if form == "json" else as_table(result))
+    if not result.agrees:
+        sys.exit(1)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: 0 done, 2 usage or unreadable input (one line on stderr), 1 failure."""
     given = sys.argv[1:] if arguments is None else arguments

@@ -33,17 +33,31 @@ def _useful(extent: int, limit: int) -> Ints:
     return sizes[sizes <= limit]
 
 
-def best_mapping(
-    M: int, N: int, K: int, rows: int, cols: int, dataflow: str, overlap: bool, sustained: float = 1.0, passes: int = 1
-) -> tuple[float, int]:
-    """(compute / sustained, fill) cycles of one GEMM on the best part of the array."""
+def _best(
+    M: int, N: int, K: int, rows: int, cols: int, dataflow: str, overlap: bool, sustained: float, passes: int
+) -> tuple[int, int, float, int]:
+    """(r, c, compute / sustained, fill) of the best part of the array."""
     on_rows, on_cols = {"os": (M, N), "ws": (K, N), "is": (K, M)}[dataflow]
     r, c = _useful(on_rows, rows)[:, None], _useful(on_cols, cols)[None, :]
     compute, fill = np.broadcast_arrays(
         *split_cycles(M, N, K, r, c, dataflow, "rtl-overlapped" if overlap else "rtl", passes)
     )
     best = np.unravel_index(np.argmin(compute / sustained + fill), compute.shape)
-    return float(compute[best]) / sustained, int(fill[best])
+    return int(r[best[0], 0]), int(c[0, best[1]]), float(compute[best]) / sustained, int(fill[best])
+
+
+def best_shape(
+    M: int, N: int, K: int, rows: int, cols: int, dataflow: str, overlap: bool, sustained: float = 1.0
+) -> tuple[int, int]:
+    """(r, c): the part of the array on which a GEMM takes fewest cycles."""
+    return _best(M, N, K, rows, cols, dataflow, overlap, sustained, 1)[:2]
+
+
+def best_mapping(
+    M: int, N: int, K: int, rows: int, cols: int, dataflow: str, overlap: bool, sustained: float = 1.0, passes: int = 1
+) -> tuple[float, int]:
+    """(compute / sustained, fill) cycles of one GEMM on the best part of the array."""
+    return _best(M, N, K, rows, cols, dataflow, overlap, sustained, passes)[2:]
 
 
 def peak_macs_per_cycle(arch: Arch) -> float:

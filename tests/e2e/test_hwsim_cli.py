@@ -112,3 +112,24 @@ def test_help_and_archs_do_not_import_numpy(arguments):
 def test_importing_refq_imports_neither_numpy_nor_numba_nor_h5py():
     code = "import refq, hwsim, sys; sys.exit(any(m in sys.modules for m in ('numpy', 'numba', 'h5py')))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_simulate_gives_refq_sums_and_closed_form_cycles_for_a_whole_network():
+    arguments = ("simulate", RESNET8, "--arch", "systolic-16x16")
+    result = json.loads(hwsim(*arguments, "--activity", "--format", "json").stdout)
+    assert result["agrees"] is True
+    assert sum(row["macs"] for row in result["layers"]) == 12_501_632
+    assert all(row["wrong"] == 0 and row["cycles"] == row["closed_form"] for row in result["layers"])
+    assert all(0 < row["activity_factor"] < 2 for row in result["layers"])
+    one = result["layers"][2]["name"]
+    table = hwsim(*arguments, "--layer", one).stdout
+    assert "every sum equals refq's, every cycle count its closed form" in table
+    assert table.count("int8") == 1
+
+
+def test_simulate_refuses_what_it_cannot_step():
+    assert "cortex-m4 has engine 'vector'" in hwsim("simulate", RESNET8, "--arch", "cortex-m4", code=2).stderr
+    unknown = hwsim("simulate", RESNET8, "--arch", "systolic-16x16", "--layer", "nowhere", code=2)
+    assert "has no multiply-accumulate layer 'nowhere'; known are" in unknown.stderr
+    missing = hwsim("simulate", RESNET8, "--arch", "systolic-16x16", "--input", "no.npy", code=2)
+    assert "no.npy: cannot be read as .npy" in missing.stderr
