@@ -114,6 +114,51 @@ def compare(model: str, data: str, arithmetic: str) -> None:
     click.echo(str(compute(load(model), _as_real(_array(data)), arithmetic=arithmetic)))
 
 
+@cli.command()
+@click.argument("data", required=False)
+@click.option(
+    "--bits", default=4, show_default=True, type=click.IntRange(1, 16), help="Of quantizers that have widths."
+)
+@click.option("--plot", help="Write levels over the histogram to this file (matplotlib; one tensor only).")
+def quantizers(data: str | None, bits: int, plot: str | None) -> None:
+    """List every quantizer; or measure all on DATA (FILE.npy, FILE.npz[:NAME]) or on the weights of a model."""
+    from refq.quantizers.catalog import quantizer_methods
+    from refq.quantizers.figures import compare_quantizers
+
+    if data is None:
+        for method in quantizer_methods():
+            click.echo(
+                f"{method.name} ({method.multiplier}): {method.summary}\n    {method.formula}\n    {method.source}"
+            )
+        return
+    tensors = {data: _array(data)} if ".np" in Path(data).suffix else _weights(data)
+    if plot is not None and len(tensors) != 1:
+        raise click.UsageError(f"--plot draws one tensor, {data} has {len(tensors)}; give a .npy file")
+    for name, x in tensors.items():
+        rows = compare_quantizers(x, bits)
+        click.echo(
+            f"{name} {list(x.shape)}\n{'quantizer':<18} {'bits':>6} {'SQNR dB':>8} {'MSE':>10} {'max error':>10}"
+            f" {'entropy':>8} {'tables, bytes':>14}"
+        )
+        for row in rows:
+            click.echo(
+                f"{row.name:<18} {row.bits:>6.2f} {row.sqnr_db:>8.2f} {row.mse:>10.3g} {row.max_error:>10.3g}"
+                f" {row.entropy:>8.3f} {row.metadata_bytes:>14}"
+            )
+        if plot is not None:
+            from refq.quantizers.picture import draw_levels
+
+            draw_levels(x, rows, plot)
+
+
+def _weights(model: str) -> dict[str, Any]:
+    """The real constants of two axes or more: kernels, not biases."""
+    from refq.io.load import load
+
+    constants = load(model).constants
+    return {name: w for name, w in constants.items() if w.ndim >= 2 and w.dtype.kind == "f"}
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: 0 done, 2 usage or unreadable input (one line on stderr), 1 failure."""
     given = sys.argv[1:] if arguments is None else arguments
