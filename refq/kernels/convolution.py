@@ -11,39 +11,52 @@ from __future__ import annotations
 from numba import njit
 
 from refq.kernels.compiled import compiled
+from refq.kernels.depthwise_lanes import depthwise_lanes, tap_lanes
 from refq.kernels.intrinsics import dot_block
-from refq.kernels.lanes import copy_flipped, depthwise_lanes
-from refq.kernels.requantize import fit_rows, requantize_row
+from refq.kernels.lanes import copy_flipped
+from refq.kernels.requantize import fit_rows, requantize_rows
 
-_B64x6, _B64x3, _B64x1 = (dot_block(rows, 4, True) for rows in (6, 3, 1))
-_B32x12, _B32x4, _B32x1 = (dot_block(rows, 2, True) for rows in (12, 4, 1))
-_B16x14, _B16x4, _B16x1 = (dot_block(rows, 1, True) for rows in (14, 4, 1))
+_B64x6, _B64x4, _B64x2, _B64x1 = (dot_block(rows, 4, True) for rows in (6, 4, 2, 1))
+_B32x12, _B32x8, _B32x4, _B32x1 = (dot_block(rows, 2, True) for rows in (12, 8, 4, 1))
+_B16x16, _B16x8, _B16x4, _B16x1 = (dot_block(rows, 1, True) for rows in (16, 8, 4, 1))
+
+TILE_ROWS = 48
+"""Output pixels that are requantized at once: a multiple of every block, and 12 KB of sums at most."""
 
 
 @njit(inline="always")
 def _block(a, row_stride, segment_stride, segments, b, quads, c, panel, rows):
-    """One block; returns how many rows it computed: the most that fit."""
+    """One block; returns how many rows it computed: the most that fit, unless two even blocks do for all."""
     if panel == 64:
-        if rows >= 6:
+        if rows >= 6 and rows != 8:
             _B64x6(a, row_stride, segment_stride, segments, b, quads, c, 256, False)
             return 6
-        if rows >= 3:
-            _B64x3(a, row_stride, segment_stride, segments, b, quads, c, 256, False)
-            return 3
+        if rows >= 4:
+            _B64x4(a, row_stride, segment_stride, segments, b, quads, c, 256, False)
+            return 4
+        if rows >= 2:
+            _B64x2(a, row_stride, segment_stride, segments, b, quads, c, 256, False)
+            return 2
         _B64x1(a, row_stride, segment_stride, segments, b, quads, c, 256, False)
         return 1
     if panel == 32:
-        if rows >= 12:
+        if rows >= 12 and rows != 16:
             _B32x12(a, row_stride, segment_stride, segments, b, quads, c, 128, False)
             return 12
+        if rows >= 8:
+            _B32x8(a, row_stride, segment_stride, segments, b, quads, c, 128, False)
+            return 8
         if rows >= 4:
             _B32x4(a, row_stride, segment_stride, segments, b, quads, c, 128, False)
             return 4
         _B32x1(a, row_stride, segment_stride, segments, b, quads, c, 128, False)
         return 1
-    if rows >= 14:
-        _B16x14(a, row_stride, segment_stride, segments, b, quads, c, 64, False)
-        return 14
+    if rows >= 16:
+        _B16x16(a, row_stride, segment_stride, segments, b, quads, c, 64, False)
+        return 16
+    if rows >= 8:
+        _B16x8(a, row_stride, segment_stride, segments, b, quads, c, 64, False)
+        return 8
     if rows >= 4:
         _B16x4(a, row_stride, segment_stride, segments, b, quads, c, 64, False)
         return 4
@@ -60,7 +73,7 @@ def convolve(x, padded, w, constants, window, limits, register, tile, y):
     constants (3, channels) int32: bias, multiplier, right shift; padded to whole panels
     window: stride_y, stride_x * C, top, left * C, FY, quads, panel       limits: rule, zero, low, high
     register: places and rule of a sum narrower than 32 bits, see `fit_rows`; 0 places for none
-    tile (14, panel) int32; y (N, OY, OX, O) int8
+    tile (TILE_ROWS, panel) int32; y (N, OY, OX, O) int8
     """
     stride_y, step, top, left, segments, quads, panel = window
     images, height, width = x.shape
@@ -79,60 +92,68 @@ def convolve(x, padded, w, constants, window, limits, register, tile, y):
             settings = first_constant + 4 * first
             for oy in range(out_y):
                 start = origin + oy * stride_y * row_bytes
-                ox = 0
-                while ox < out_x:
-                    done = _block(
-                        start + ox * step,
-                        step,
-                        row_bytes,
-                        segments,
-                        weights + p * panel_bytes,
-                        quads,
-                        sums,
-                        panel,
-                        out_x - ox,
-                    )
+                for ox in range(0, out_x, TILE_ROWS):
+                    rows, done = min(TILE_ROWS, out_x - ox), 0
+                    while done < rows:
+                        done += _block(
+                            start + (ox + done) * step,
+                            step,
+                            row_bytes,
+                            segments,
+                            weights + p * panel_bytes,
+                            quads,
+                            sums + done * panel * 4,
+                            panel,
+                            rows - done,
+                        )
                     if register[0]:
-                        fit_rows(tile, done, width_left, constants[0], first, register)
+                        fit_rows(tile, rows, width_left, constants[0], first, register)
                     place = out + ((n * out_y + oy) * out_x + ox) * channels + first
-                    for r in range(done):
-                        row = sums + r * panel * 4
-                        requantize_row(row, settings, stride, limits, place + r * channels, width_left)
-                    ox += done
+                    requantize_rows(sums, panel * 4, rows, settings, stride, limits, place, channels, width_left)
 
 
 @compiled
-def convolve_depthwise(x, padded, w, offsets, constants, window, limits, register, acc, y):
+def convolve_depthwise(x, padded, columns, w, offsets, constants, window, limits, register, acc, y):
     """Codes of a depthwise convolution with one filter a channel.
 
-    x (N, H, W * C) int8; padded (H + pads, (W + pads) * C) int8 with 15 more bytes behind, borders filled with the
-    zero point; w (taps, C padded to 16) int8; offsets (taps) int64, where each tap reads, in bytes of `padded`
+    x (N, H, W * C) int8; padded (H + pads, (W + pads) * C) uint8 with 15 more bytes behind, borders filled
+    columns (W + pads, groups, 64) uint8: one row of the kernel's view as words of four rows, `groups` of them
+    w (C / 16 up, groups * FX, 16, 4) int8, zeros where a group reaches past the kernel
+    offsets (groups * FX) int64: where each tap reads, in bytes of `columns`
     constants (3, C padded to 16) int32: bias, multiplier, right shift
-    window: stride_y, stride_x * C, top, left * C       limits: rule, zero, low, high
-    register: see `convolve`; acc (1, 16) int32; y (N, OY, OX, C) int8
+    window: stride_y, stride_x, dilation_y, FY, top, left * C       limits: rule, zero, low, high
+    register: see `convolve`; acc (TILE_ROWS, 16) int32; y (N, OY, OX, C) int8
     """
-    stride_y, step, top, left = window
+    stride_y, stride_x, dilation_y, kernel, top, left = window
     images, height, width = x.shape
     _, out_y, out_x, channels = y.shape
-    taps, w_stride = w.shape
-    seen, origin, row_bytes, weights, sums = (
-        x.ctypes.data,
-        padded.ctypes.data,
-        padded.shape[1],
-        w.ctypes.data,
-        acc.ctypes.data,
-    )
-    places, settings, stride, out = offsets.ctypes.data, constants.ctypes.data, 4 * w_stride, y.ctypes.data
+    taps = w.shape[1]
+    places_x, groups = columns.shape[:2]
+    seen, origin, row_bytes, words = x.ctypes.data, padded.ctypes.data, padded.shape[1], columns.ctypes.data
+    sums, places, stride = acc.ctypes.data, offsets.ctypes.data, 4 * constants.shape[1]
+    row_step = dilation_y * row_bytes
     for n in range(images):
         for iy in range(height):
             source = seen + (n * height + iy) * width
-            copy_flipped(source, origin + (top + iy) * row_bytes + left, width, 0)
+            copy_flipped(source, origin + (top + iy) * row_bytes + left, width, 128)
         for oy in range(out_y):
-            for ox in range(out_x):
-                base = origin + oy * stride_y * row_bytes + ox * step
-                place = out + ((n * out_y + oy) * out_x + ox) * channels
-                for c in range(0, channels, 16):
-                    depthwise_lanes(base + c, places, taps, weights + c, w_stride, sums)
+            for c in range(0, channels, 16):
+                base = origin + oy * stride_y * row_bytes + c
+                for group in range(groups):
+                    rows = min(4, kernel - 4 * group)
+                    for ix in range(places_x):
+                        place = base + 4 * group * row_step + ix * channels
+                        tap_lanes(place, row_step, rows, words + (ix * groups + group) * 64)
+                weights, settings, width_left = (
+                    w.ctypes.data + c * taps * 4,
+                    constants.ctypes.data + 4 * c,
+                    channels - c,
+                )
+                for ox in range(0, out_x, TILE_ROWS):
+                    rows = min(TILE_ROWS, out_x - ox)
+                    step = stride_x * groups * 64
+                    depthwise_lanes(words + ox * step, step, rows, places, taps, weights, sums)
                     if register[0]:
-                        fit_rows(acc, 1, min(16, channels - c), constants[0], c, register)
-                    requantize_row(sums, settings + 4 * c, stride, limits, place + c, min(16, channels - c))
+                        fit_rows(acc, rows, min(16, width_left), constants[0], c, register)
+                    place = y.ctypes.data + ((n * out_y + oy) * out_x + ox) * channels + c
+                    requantize_rows(sums, 64, rows, settings, stride, limits, place, channels, min(16, width_left))

@@ -6,27 +6,39 @@ import numpy as np
 
 from refq.kernels.compiled import compiled
 from refq.kernels.lanes import sum_lanes
-from refq.kernels.requantize import requantize_row
+from refq.kernels.requantize import requantize_rows
 
-_DOUBLE, _SINGLE, _SINGLE_AWAY = (sum_lanes(rule) for rule in range(3))
+_DOUBLE, _SINGLE, _SINGLE_AWAY = (sum_lanes(rule, True) for rule in range(3))
+_FEW_DOUBLE, _FEW_SINGLE, _FEW_SINGLE_AWAY = (sum_lanes(rule, False) for rule in range(3))
 
 
 @compiled
 def add(a, b, settings, left, limits, y):
-    """Sums or differences of codes; a, b, y (elements) int8; limits: rule, zero, low, high.
+    """Sums or differences of codes; a, b, y (elements) int8, y apart from both; limits: rule, zero, low, high.
 
     settings (9) int32, left: see `lanes.sum_lanes`
     """
     rule, zero, low, high = limits
     x0, x1, constants, out = a.ctypes.data, b.ctypes.data, settings.ctypes.data, y.ctypes.data
-    for i in range(0, len(y), 16):
-        count = min(16, len(y) - i)
+    size = len(y)
+    if size >= 64:
+        for first in range(0, size, 64):
+            i = min(first, size - 64)  # the last 64 overlap the ones before
+            if rule == 0:
+                _DOUBLE(x0 + i, x1 + i, constants, left, zero, low, high, out + i, 64)
+            elif rule == 1:
+                _SINGLE(x0 + i, x1 + i, constants, left, zero, low, high, out + i, 64)
+            else:
+                _SINGLE_AWAY(x0 + i, x1 + i, constants, left, zero, low, high, out + i, 64)
+        return
+    for i in range(0, size, 16):
+        count = min(16, size - i)
         if rule == 0:
-            _DOUBLE(x0 + i, x1 + i, constants, left, zero, low, high, out + i, count)
+            _FEW_DOUBLE(x0 + i, x1 + i, constants, left, zero, low, high, out + i, count)
         elif rule == 1:
-            _SINGLE(x0 + i, x1 + i, constants, left, zero, low, high, out + i, count)
+            _FEW_SINGLE(x0 + i, x1 + i, constants, left, zero, low, high, out + i, count)
         else:
-            _SINGLE_AWAY(x0 + i, x1 + i, constants, left, zero, low, high, out + i, count)
+            _FEW_SINGLE_AWAY(x0 + i, x1 + i, constants, left, zero, low, high, out + i, count)
 
 
 @compiled
@@ -102,11 +114,5 @@ def mean_of_rows(x, constants, limits, acc, y):
             seen = x[n, row]
             for c in range(channels):
                 acc[c] += np.int32(seen[c])
-        requantize_row(
-            acc.ctypes.data,
-            constants.ctypes.data,
-            4 * constants.shape[1],
-            limits,
-            y.ctypes.data + n * channels,
-            channels,
-        )
+        sums, place = acc.ctypes.data, y.ctypes.data + n * channels
+        requantize_rows(sums, 0, 1, constants.ctypes.data, 4 * constants.shape[1], limits, place, channels, channels)

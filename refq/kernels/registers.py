@@ -11,7 +11,7 @@ from numba import njit
 
 from refq.kernels.compiled import compiled
 from refq.kernels.register_block import register_block
-from refq.kernels.requantize import fit_rows, requantize_row
+from refq.kernels.requantize import fit_rows, requantize_rows
 
 _W8, _W4, _W1 = (register_block(rows, 32) for rows in (8, 4, 1))
 _E8, _E4, _E1 = (register_block(rows, 32, False) for rows in (8, 4, 1))
@@ -148,15 +148,8 @@ def convolve_in_order(x, padded, offsets, run, w, start, window, low, high, cons
                             done = _exact_block(a, step, places, taps, run, weights, bias, sums, out_x - ox)
                             if register[0]:
                                 fit_rows(tile, done, width, constants[0], first, register)
-                        for r in range(done):
-                            requantize_row(
-                                sums + 64 * r,
-                                settings + 4 * first,
-                                4 * constants.shape[1],
-                                limits,
-                                out + (ox + r) * channels,
-                                width,
-                            )
+                        place, stride = out + ox * channels, 4 * constants.shape[1]
+                        requantize_rows(sums, 64, done, settings + 4 * first, stride, limits, place, channels, width)
                         ox += done
 
 
@@ -176,12 +169,6 @@ def convolve_channels_in_order(x, padded, w, start, window, low, high, constants
         place_centred(x[n], zero, top, left, rows)
         for oy in range(out_y):
             sum_channels_in_order(padded[oy * stride_y :], w, start, strides, low, high, acc)
-            for ox in range(out_x):
-                requantize_row(
-                    acc.ctypes.data + ox * channels * 4,
-                    constants.ctypes.data,
-                    4 * constants.shape[1],
-                    limits,
-                    y.ctypes.data + ((n * out_y + oy) * out_x + ox) * channels,
-                    channels,
-                )
+            place, stride = y.ctypes.data + (n * out_y + oy) * out_x * channels, 4 * constants.shape[1]
+            settings = constants.ctypes.data
+            requantize_rows(acc.ctypes.data, 4 * channels, out_x, settings, stride, limits, place, channels, channels)

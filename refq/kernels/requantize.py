@@ -11,22 +11,23 @@ _DOUBLE, _SINGLE, _SINGLE_AWAY = (requantize_lanes(rule) for rule in range(3))
 
 
 @njit(inline="always")
-def requantize_row(acc, constants, stride, limits, y, channels):
-    """acc (channels) int32 -> y (channels) int8, all by address.
+def requantize_rows(acc, acc_stride, rows, constants, stride, limits, y, y_stride, channels):
+    """acc (rows, channels) int32 -> y (rows, channels) int8, all by address; strides in bytes, rows at least 1.
 
     constants: bias, multiplier, right shift, each int32 (channels), `stride` bytes apart and padded to 16 channels
     limits: rule, zero, low, high. Accumulators plus bias stay within 32 bits: who prepares the constants proves it.
+    Of acc, 16 channels are read where fewer are left.
     """
     rule, zero, low, high = limits
-    multiplier, shift = constants + stride, constants + 2 * stride
     for c in range(0, channels, 16):
-        count, at = min(16, channels - c), 4 * c
+        count, sums, bias = min(16, channels - c), acc + 4 * c, constants + 4 * c
+        m, s = bias + stride, bias + 2 * stride
         if rule == 0:
-            _DOUBLE(acc + at, constants + at, multiplier + at, shift + at, zero, low, high, y + c, count)
+            _DOUBLE(sums, acc_stride, rows, bias, m, s, zero, low, high, y + c, y_stride, count)
         elif rule == 1:
-            _SINGLE(acc + at, constants + at, multiplier + at, shift + at, zero, low, high, y + c, count)
+            _SINGLE(sums, acc_stride, rows, bias, m, s, zero, low, high, y + c, y_stride, count)
         else:
-            _SINGLE_AWAY(acc + at, constants + at, multiplier + at, shift + at, zero, low, high, y + c, count)
+            _SINGLE_AWAY(sums, acc_stride, rows, bias, m, s, zero, low, high, y + c, y_stride, count)
 
 
 @njit(inline="always")

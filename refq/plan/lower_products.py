@@ -88,7 +88,7 @@ def _packed(w: Array) -> tuple[Array, int, int]:
 
 def _bind(site: Site, prepared: Any, w: Array, image: tuple[int, int, int], window: Any) -> Bind:
     """The kernel call of a convolution over images of (H, W * C) with the window (sy, sx, top, left, pads)."""
-    from refq.kernels.convolution import convolve
+    from refq.kernels.convolution import TILE_ROWS, convolve
 
     bias = prepared.bias
     stride_y, step, top, left, padded_height, padded_width = window
@@ -102,7 +102,7 @@ def _bind(site: Site, prepared: Any, w: Array, image: tuple[int, int, int], wind
 
     def bind(inputs: list[Array], y: Array) -> Call:
         padded = aligned((padded_height, padded_width), np.uint8, offset, _SLACK)
-        tile = aligned((14, panel), np.int32)
+        tile = aligned((TILE_ROWS, panel), np.int32)
         x = inputs[0].reshape(-1, *image[:2])
         out = y.reshape(len(x), -1, image[2], y.shape[-1])
         return lambda: convolve(x, padded, packed, constants, geometry, limits, prepared.register, tile, out)
@@ -165,32 +165,42 @@ def _depthwise(site: Site) -> Bind | None:
     shape = site.layer.window(site.shapes[0], w.shape)
     if prepared.in_order is not None:
         return lower_channels_in_order(site, prepared, shape)
-    from refq.kernels.convolution import convolve_depthwise
+    from refq.kernels.convolution import TILE_ROWS, convolve_depthwise
 
     (top, bottom), (left, right) = shape.pads
-    zero = site.x_zero
-    row = (width + left + right) * channels
+    offset = 128 + site.x_zero
+    places_x = width + left + right
     whole = -(-channels // 16) * 16
-    taps = aligned((w[0, ..., 0].size, whole), np.int8)
-    taps[:, :channels] = w.reshape(-1, channels)
+    words, offsets = _in_words(w[0], shape.dilation[1])
     constants = aligned((3, whole), np.int32)
-    constants[0, :channels] = prepared.bias - zero * taps[:, :channels].sum(axis=0, dtype=np.int64)
+    constants[0, :channels] = prepared.bias - offset * w[0].sum(axis=(0, 1), dtype=np.int64)
     constants[1:, :channels] = prepared.m, prepared.s
-    steps = np.indices(shape.kernel).reshape(2, -1)
-    offsets = steps[0] * shape.dilation[0] * row + steps[1] * shape.dilation[1] * channels
     limits = (prepared.rule, int(site.out.zero_point), *site.limits)
-    window = (shape.strides[0], shape.strides[1] * channels, top, left * channels)
+    window = (*shape.strides, shape.dilation[0], shape.kernel[0], top, left * channels)
 
     def bind(inputs: list[Array], y: Array) -> Call:
-        padded = aligned((height + top + bottom, row), np.int8, zero, _SLACK)
-        acc = aligned((1, 16), np.int32)
-        whole, stretch = spread_channels(inputs[0], channels)
-        x = whole.reshape(-1, height, width * channels)
+        padded = aligned((height + top + bottom, places_x * channels), np.uint8, offset, _SLACK)
+        columns = aligned((places_x, -(-shape.kernel[0] // 4), 64), np.uint8)
+        acc = aligned((TILE_ROWS, 16), np.int32)
+        spread, stretch = spread_channels(inputs[0], channels)
+        x = spread.reshape(-1, height, width * channels)
 
         def call() -> None:
             stretch()
-            convolve_depthwise(x, padded, taps, offsets, constants, window, limits, prepared.register, acc, y)
+            convolve_depthwise(x, padded, columns, words, offsets, constants, window, limits, prepared.register, acc, y)
 
         return call
 
     return bind
+
+
+def _in_words(w: Array, dilation: int) -> tuple[Array, Array]:
+    """(FY, FX, C) codes as [C / 16][FX * groups][16][4], four kernel rows a word, and where each tap reads."""
+    kernel_y, kernel_x, channels = w.shape
+    groups, panels = -(-kernel_y // 4), -(-channels // 16)
+    full = np.zeros((groups * 4, kernel_x, panels * 16), np.int8)
+    full[:kernel_y, :, :channels] = w
+    words = aligned((panels, kernel_x * groups, 16, 4), np.int8)
+    words[...] = full.reshape(groups, 4, kernel_x, panels, 16).transpose(3, 2, 0, 4, 1).reshape(words.shape)
+    steps = np.indices((kernel_x, groups)).reshape(2, -1)
+    return words, (steps[0] * dilation * groups + steps[1]) * 64
