@@ -102,13 +102,36 @@ def compare(names: tuple[str, ...], **options: Any) -> None:
 
 @cli.command()
 def archs() -> None:
-    """List the devices."""
+    """List the devices: those with a model, then those known by peak throughput and power only."""
     from hwsim.arch.catalog import archs as names
     from hwsim.arch.catalog import load_arch
+    from hwsim.arch.entries import entries
 
     for name in names():
         arch = load_arch(name)
-        click.echo(f"{name:<18} {arch.engine:<10} {', '.join(arch.precisions):<14} {arch.clock_mhz.value:g} MHz")
+        error = arch.uncertainty.latency_pct if arch.uncertainty is not None else None
+        spread = "" if error is None else f"  +-{error.value:.0f} %"
+        click.echo(
+            f"{name:<22} model      {arch.engine:<10} {', '.join(arch.precisions):<16} "
+            f"{arch.clock_mhz.value:g} MHz{spread}"
+        )
+    for name, entry in entries().items():
+        click.echo(f"{name:<22} catalogue  {entry.summary}")
+
+
+@cli.command()
+@click.option("--output", "-o", help="Folder for the pictures; only the tables are printed if absent.")
+@click.option("--format", "form", type=click.Choice(["png", "svg"]), default="png", show_default=True)
+def figures(output: str | None, form: str) -> None:
+    """Peak throughput by precision, cost of operations in 45 nm, edge processors: tables and pictures."""
+    from hwsim.report import figures as drawn
+    from hwsim.report.text import align
+
+    for name, rows in drawn.tables().items():
+        click.echo("\n".join([name, *align(rows, left=1), ""]))
+    if output is not None:
+        for path in drawn.draw(output, form):
+            click.echo(f"wrote {path}")
 
 
 @cli.command()

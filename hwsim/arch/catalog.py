@@ -61,6 +61,13 @@ def _path_of(name: str, folder: Path) -> Path:
         return folder / name if not Path(name).is_file() and (folder / name).is_file() else Path(name)
     known = archs()
     if name not in known:
+        from hwsim.arch.entries import entries
+
+        if name in entries():
+            raise UnknownArchError(
+                f"arch {name!r} is a catalogue entry without a model ({entries()[name].summary}); "
+                f"devices with a model are {', '.join(known)}"
+            )
         near = get_close_matches(name, known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}, or a path ending .toml"
         raise UnknownArchError(f"arch {name!r} is not known; {hint}")
