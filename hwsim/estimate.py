@@ -171,13 +171,20 @@ def _warnings(workload: Workload, arch: Arch, away: np.ndarray, moved: object) -
         )
     over = workload.weight_bytes - weight_capacity(arch, workload.activation_peak_bytes)
     if over > 0:
-        how = "streamed at every inference" if arch.link is not None else "which do not fit and there is no link"
-        found.append(f"{over / 1e6:.2f} MB of {workload.weight_bytes / 1e6:.2f} MB parameters {how}")
+        if arch.link is not None:
+            how = "streamed at every inference"
+            found.append(f"{over / 1e6:.2f} MB of {workload.weight_bytes / 1e6:.2f} MB parameters {how}")
+        else:
+            found.append(
+                f"does not fit: parameters need {workload.weight_bytes / 1024:.0f} KiB, {arch.name} has "
+                f"{(workload.weight_bytes - over) / 1024:.0f} KiB and no link to stream them; figures are hypothetical"
+            )
     room = arch.capacity_bytes("activations")
     if workload.activation_peak_bytes > room:
-        found.append(
-            f"activations need {workload.activation_peak_bytes / 1024:.0f} KiB, {arch.name} has {room / 1024:.0f}"
+        need = (
+            f"activations need {workload.activation_peak_bytes / 1024:.0f} KiB, {arch.name} has {room / 1024:.0f} KiB"
         )
+        found.append(need if arch.link is not None else f"does not fit: {need}; figures are hypothetical")
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwsim.errors import WorkloadError
+from hwsim.lifetimes import Buffer, arena_bytes
 from refq.graph import Graph, LoopNest
 
 __all__ = [
@@ -180,26 +181,34 @@ def _tensor_bytes(shape: tuple[int, ...], bits: int) -> int:
 
 
 def _peak(graph: Graph, shapes: Any, bits: Any, activations: int) -> int:
-    """Most bytes alive at once: a tensor lives from its producer to its last reader; a reshape shares its input."""
+    """Bytes of the arena that holds every activation: a tensor lives from its producer to its last reader, inputs from
+    the start, outputs to the end; a reshape shares its input."""
     alias: dict[str, str] = {}
     for node in graph.nodes:
         if node.op in ("Reshape", "Flatten") and node.inputs[0] not in graph.constants:
             alias[node.outputs[0]] = alias.get(node.inputs[0], node.inputs[0])
-    last: dict[str, int] = {}
+    first: dict[str, int] = dict.fromkeys(graph.inputs, 0)
+    last: dict[str, int] = dict(first)
     for position, node in enumerate(graph.nodes):
         for name in (*node.inputs, *node.outputs):
             if name and name not in graph.constants:
+                first.setdefault(alias.get(name, name), position)
                 last[alias.get(name, name)] = position
     for name in graph.outputs:
         last[alias.get(name, name)] = len(graph.nodes)
-    size = {name: _tensor_bytes(shapes[name], bits(name, activations)) for name in last}
-    alive = {name for name in graph.inputs if name in last}
-    peak = sum(size[name] for name in alive)
-    for position, node in enumerate(graph.nodes):
-        alive |= {alias.get(name, name) for name in node.outputs}
-        peak = max(peak, sum(size[name] for name in alive))
-        alive = {name for name in alive if last[name] > position}
-    return peak
+    return arena_bytes(
+        [
+            Buffer(name=name, size=_tensor_bytes(shapes[name], bits(name, activations)), first=start, last=last[name])
+            for name, start in first.items()
+        ]
+    )
+
+
+def _grid_bits(grid: Any, recipe: str | Path) -> int:
+    bits = getattr(grid, "bits", None)
+    if not isinstance(bits, int):
+        raise WorkloadError(f"--recipe {recipe}: {type(grid).__name__} states no bit width; give --weights instead")
+    return bits
 
 
 def load_workload(
@@ -224,7 +233,7 @@ def load_workload(
         from refq.quantizers import find_recipe
 
         chosen = find_recipe(recipe)
-        weights, activations = chosen.weights.grid.bits, chosen.activations.grid.bits
+        weights, activations = _grid_bits(chosen.weights.grid, recipe), _grid_bits(chosen.activations.grid, recipe)
     for name, bits in (("weights", weights), ("activations", activations)):
         if not 1 <= bits <= 32:
             raise WorkloadError(f"--{name} {bits} is outside 1..32 bits")
