@@ -72,7 +72,7 @@ def _evaluate(
     as_codes = path == "integer" and all(value.dtype.kind in "iub" for value in given.values())
     values = {name: _enter(graph, name, value, path, profile) for name, value in given.items()}
     is_empty = any(value.size == 0 for value in values.values())
-    if path == "integer" and profile.events is None and not is_empty and _has_kernels():
+    if path == "integer" and profile.events is None and not is_empty and not _is_dynamic(graph) and _has_kernels():
         plan = _plan(_Identity(graph), _Identity(profile))
         values = plan.trace(values) if keep is None else plan.run(values)
     else:
@@ -136,7 +136,7 @@ def _check_runnable(graph: Graph, path: Path) -> None:
             f"{graph.name!r} holds shapes only: {len(graph.shape_only)} weight tensors ({some} ...) were never "
             "written; running it needs a file with trained weights"
         )
-    if path == "float":
+    if path == "float" or _is_dynamic(graph):
         return
     if not graph.is_quantized and any("float" in spec.dtype for spec in graph.activations()):
         raise GraphError(f"{graph.name!r} is not quantized and path {path!r} needs grids; call refq.quantize first")
@@ -149,6 +149,11 @@ def _check_runnable(graph: Graph, path: Path) -> None:
         bare = [spec.name for spec in real if spec.qparams is None]
         if bare:
             raise GraphError(f"path 'integer' needs a grid on every real activation; {', '.join(bare)} have none")
+
+
+def _is_dynamic(graph: Graph) -> bool:
+    """Whether explicit nodes find every grid at run time: what is real between them is real on every path."""
+    return not graph.is_quantized and any(node.op == "DynamicQuantizeLinear" for node in graph.nodes)
 
 
 def _inputs(graph: Graph, x: Any) -> dict[str, Array]:

@@ -14,7 +14,7 @@ from refq.errors import GraphError, blame
 from refq.graph import Graph, Node, QParams
 from refq.layers import FixedGrid, MacLayer, layer_class, layer_for
 from refq.quantizers import MinMax, PerChannel, PerTensor, Recipe, Uniform, find_recipe
-from refq.transforms import masked_sums, prepare, saturate_masks
+from refq.transforms import dynamic_quantize, masked_sums, prepare, saturate_masks
 
 _BIAS_HEADROOM = 1 << 30
 _FREE_BIAS_STEPS = 1 << 24
@@ -35,6 +35,8 @@ def quantize(graph: Graph, calibration: Any, recipe: str | Path | Recipe = "int8
     calibration : array, or iterable of batches; see `refq.calibrate.calibrate`
     recipe : name ("int8", "w4a8", "w2a8", "w1a8" ...), Recipe, or path of a .toml file
 
+        "dynamic-int8" reads no calibration data
+
     Returns
     -------
     Graph for all three paths. Batch normalization is folded and ReLU fused first, so its nodes are those of
@@ -49,6 +51,8 @@ def quantize(graph: Graph, calibration: Any, recipe: str | Path | Recipe = "int8
     if graph.is_quantized:
         raise GraphError(f"{graph.name!r} is quantized already; start from the float model")
     prepared = prepare(graph)
+    if chosen.is_dynamic:
+        return dynamic_quantize(prepared, per_channel=isinstance(chosen.weights.granularity, PerChannel))
     grid = chosen.activation_grid
     grids = {name: _widened(grid, bits) for name, bits in _widths(prepared, chosen).items()}
     whole = dict.fromkeys(masked_sums(prepared), MinMax())

@@ -31,6 +31,8 @@ class Recipe:
         for weights of multiply-accumulate layers, other weights take 8 bits beside them
     activations : Scheme    always per tensor and Uniform
     bias_bits : int         at scale input * weight, zero point 0; beside activations of more than 8 bits it is 64
+    is_dynamic : bool       grids of activations are found at run time (`transforms.dynamic_quantize`); weights have
+        8 bits, one scale a tensor or an output channel
     intermediate_bits : mapping from op to bits of the activations only it reads; they have symmetric grids. Sums,
         moves and products with a constant on the way there are as wide. Ops left out read activations as `activations`
         says
@@ -40,6 +42,7 @@ class Recipe:
     weights: Scheme = _WEIGHTS
     activations: Scheme = Scheme()
     bias_bits: int = 32
+    is_dynamic: bool = False
     intermediate_bits: Mapping[str, int] = field(default_factory=dict[str, int], hash=False)
 
     def __post_init__(self) -> None:
@@ -66,6 +69,7 @@ RECIPES: Mapping[str, Recipe] = {
         name="w4a8",
         weights=Scheme(grid=Uniform(bits=4, symmetric=True, narrow=True), granularity=PerChannel(0)),
     ),
+    "dynamic-int8": Recipe(name="dynamic-int8", is_dynamic=True),
     # Rastegari et al. 2016: weights of one bit; Li et al. 2016: of three levels. In every layer, one scale a filter.
     "w1a8": Recipe(name="w1a8", weights=Scheme(grid=Binary(), granularity=PerChannel(0))),
     "w2a8": Recipe(name="w2a8", weights=Scheme(grid=Ternary(), granularity=PerChannel(0))),

@@ -1,11 +1,12 @@
 """Graph -> Graph, pure: the input is never changed, every result is a valid graph with the same inputs and outputs."""
 
 from refq.graph import Graph
+from refq.transforms.dynamic_quantize import dynamic_quantize
 from refq.transforms.fold_batchnorm import fold_batchnorm
 from refq.transforms.fuse_activation import fuse_activation
 from refq.transforms.saturate_masks import masked_sums, saturate_masks
 
-__all__ = ["fold_batchnorm", "fuse_activation", "masked_sums", "prepare", "saturate_masks"]
+__all__ = ["dynamic_quantize", "fold_batchnorm", "fuse_activation", "masked_sums", "prepare", "saturate_masks"]
 
 
 def prepare(graph: Graph) -> Graph:
