@@ -77,7 +77,7 @@ def dynamic_quantize(graph: Graph, *, per_channel: bool = False) -> Graph:
         scale = put("scale", grid.scale.shape, "float32")
         factors = (s, hold("w_scale", grid.scale))
         nodes.append(Node(op="Multiply", name=f"{node.name}/scale", inputs=factors, outputs=(scale,)))
-                scaled = put("scaled", y.shape, "float32") if bias else y.name
+        scaled = put("scaled", y.shape, "float32") if bias else y.name
         nodes.append(Node(op="Multiply", name=f"{node.name}/rescale", inputs=(real, scale), outputs=(scaled,)))
         if bias:
             sums = (scaled, bias)
