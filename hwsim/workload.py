@@ -1,12 +1,15 @@
 """Graph -> Workload: loop nests with bit widths, the only place where hwsim meets refq.
 
 macs = sum(nest.macs)    weight_bytes = sum over distinct weights of ceil(elements * bits / 8) + 4 bytes a bias
+
+Weights that are codes into tables count the bits of their codes, and the bytes of the tables and scales beside them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,7 +52,8 @@ class Layer:
     @property
     def weight_bytes(self) -> int:
         """Bytes of the stored parameters."""
-        return -(-self.nest.weights * self.weight_bits // 8) + BIAS_BYTES * self.nest.biases
+        bits = self.weight_bits if self.nest.weight_bits is None else self.nest.weight_bits
+        return ceil(self.nest.weights * bits / 8) + self.nest.weight_metadata_bytes + BIAS_BYTES * self.nest.biases
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +151,7 @@ def from_graph(graph: Graph, batch: int = 1, weights: int = 8, activations: int 
         named = [(operands[min(i, len(operands) - 1)].strip("*?"), name) for i, name in enumerate(node.inputs) if name]
         held = [(role, name) for role, name in named if name in graph.constants]
         stored = next((name for role, name in held if role != "b"), "")
+        nest = nest.with_weights(graph.tensors[stored].codebook if stored else None)
         activation_bits = bits(node.outputs[0], activations)
         narrow = activation_bits if nest.kind == "matmul" else weights
         layers.append(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from refq.errors import RangeError, blame
 from refq.graph import Graph, Node, QParams
-from refq.layers import layer_for
+from refq.layers import MacLayer, layer_for
 from refq.numerics import Arithmetic, round_real
 from refq.quantizers.apply import dequantize_array, fake_quantize, quantize_array
 
@@ -79,6 +79,8 @@ def node_function(graph: Graph, path: Path, arithmetic: Arithmetic) -> Step:
             return real(node, inputs)  # plain integers (indices, shapes) are the same on every path
         bits = next((g.bits for g in grids if g is not None), 8)
         layer = layer_for(node)
+        if isinstance(layer, MacLayer):
+            layer = layer.holding(graph.tensors[node.inputs[1]].codebook)
         compute = arithmetic.rule(node.op, bits) or type(layer).integer
         y = compute(layer, inputs, grids, outs[0] if len(outs) == 1 else outs, arithmetic.at(node.name))
         return tuple(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal
+
+from refq.graph.codebook import Codebook, Multiplier
 
 NestKind = Literal[
     "mac", "depthwise", "matmul", "pool", "elementwise", "lookup", "softmax", "normalize", "move", "none"
@@ -32,6 +34,9 @@ class LoopNest:
     weights, biases : int              elements of the parameters read
     outputs : int                      elements written
     operations : int                   scalar operations that are not MACs (adds, compares, table reads)
+    weight_bits : float or None        stored bits of codes for one weight; None where the grid's width says it
+    weight_metadata_bytes : int        tables and scales beside the codes
+    multiplier : str                   how hardware multiplies by a weight, see `Codebook`
 
     Examples
     --------
@@ -55,11 +60,25 @@ class LoopNest:
     biases: int = 0
     outputs: int = 0
     operations: int = 0
+    weight_bits: float | None = None
+    weight_metadata_bytes: int = 0
+    multiplier: Multiplier = "multiply"
 
     @property
     def bounds(self) -> dict[str, int]:
         """The loop bounds by letter."""
         return {letter: getattr(self, letter) for letter in ("N", "G", "K", "C", "OY", "OX", "FY", "FX")}
+
+    def with_weights(self, codebook: Codebook | None) -> LoopNest:
+        """The same loops with weights held as a codebook holds them."""
+        if codebook is None:
+            return self
+        return replace(
+            self,
+            weight_bits=codebook.bits_per_weight,
+            weight_metadata_bytes=codebook.metadata_bytes,
+            multiplier=codebook.multiplier,
+        )
 
     @property
     def macs(self) -> int:

@@ -2,7 +2,7 @@
 
 root attributes    refq_format = 1
 /graph             JSON text: nodes, tensors with their grids, inputs, outputs, and which dataset holds which constant
-/constants/*       one dataset a constant
+/constants/*       one dataset a constant; a group of packed codes and tables for weights with a codebook
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 
 from refq.errors import LoadError
 from refq.graph import Graph, Node, QParams, TensorSpec
+from refq.io.coded import read_codebook, write_codebook
 from refq.io.damage import told
 from refq.io.hdf5 import opened, read_text
 
@@ -59,8 +61,10 @@ def save(graph: Graph, path: str | Path) -> None:
             file["graph"] = json.dumps(_as_json(graph, places))
             group = file.create_group("constants")
             for name, place in places.items():
-                array = graph.constants[name]
-                if name in graph.shape_only:
+                array, book = graph.constants[name], graph.tensors[name].codebook
+                if book is not None and name not in graph.shape_only:
+                    write_codebook(group.create_group(place), book)
+                elif name in graph.shape_only:
                     group.create_dataset(place, shape=array.shape, dtype=array.dtype)
                 else:
                     group.create_dataset(place, data=array)
@@ -154,6 +158,13 @@ def _from_json(text: dict[str, Any], group: Any, limit: int) -> Graph:
     constants: dict[str, Any] = {}
     for name, place in text["constants"].items():
         data = group[place]
+        if isinstance(specs[name].dtype, str) and hasattr(data, "keys"):
+            book = read_codebook(data, limit)
+            if specs[name].dtype not in ("int8", "int16", "int32") or name in shape_only:
+                raise LoadError(f"constant {name!r} is coded, and the graph says {specs[name]}")
+            specs[name] = replace(specs[name], codebook=book)
+            constants[name] = book.decode().astype(specs[name].dtype)
+            continue
         if data.file != group.file or data.external:
             raise LoadError(f"constant {name!r} is stored outside the file; refq reads nothing but the file itself")
         if tuple(data.shape) != specs[name].shape:

@@ -14,6 +14,7 @@ Layout: activations NHWC, weights OHWI. The leading axis is the batch.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar, Literal
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refq.errors import UnsupportedError
-from refq.graph import LoopNest, QParams
+from refq.graph import Codebook, LoopNest, QParams
 from refq.numerics import Accumulator, Arithmetic, Requantizer, exact_type, magnitude
 from refq.numerics.bit_planes import is_binary
 from refq.numerics.lookup import code_table, interpolate, interpolation_table
@@ -137,6 +138,21 @@ class MacLayer(Layer):
     weight_axis: ClassVar[int] = 0
     """The axis of w that runs over output channels; per-channel scales lie along it."""
 
+    codebook: ClassVar[Codebook | None] = None
+    """How the weights are held, on a layer made by `holding`; sums are then formed as its multiplier forms them."""
+
+    def holding(self, codebook: Codebook | None) -> MacLayer:
+        """This layer with weights that are codes into tables."""
+        if codebook is None:
+            return self
+        layer = copy(self)
+        object.__setattr__(layer, "codebook", codebook)
+        return layer
+
+    def coded_product(self, x: Array, w: Codebook) -> NDArray[np.int64] | None:
+        """`product` of integers with coded weights, padding 0; None where a layer decodes and multiplies."""
+        return None
+
     def product(self, x: Array, w: Array) -> Array:
         """The sum of products, in the common type of x and w; padding contributes zero."""
         raise NotImplementedError
@@ -190,7 +206,11 @@ class MacLayer(Layer):
         int64, shape of the output; the caller fits them into the profile's accumulator
         """
         x, w, bound = self._centred(x_q, w_q, x_zero, w_zero)
-        y = self.binary_product(x, w) if is_binary(w) and is_binary(x) else None
+        y = None
+        if self.codebook is not None and not np.any(w_zero):
+            y = self.coded_product(x, self.codebook)
+        elif is_binary(w) and is_binary(x):
+            y = self.binary_product(x, w)
         if y is None:
             dtype = exact_type(bound)
             y = self.product(x.astype(dtype), w.astype(dtype))
@@ -209,9 +229,13 @@ class MacLayer(Layer):
         return accumulator.fit(self.accumulate(codes[0], codes[1], b_q, x_zero, w_zero))
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: QParams, arithmetic: Arithmetic) -> Array:
-        """Notes: a bias of at most 32 bits beside wider activations asks for 32-bit sums and their requantizer."""
+        """Notes: a bias of at most 32 bits beside wider activations asks for 32-bit sums and their requantizer.
+
+        Coded weights of more than 8 bits sum in the accumulator of 16-bit activations, unless such a bias stands by.
+        """
         x_grid, w_grid, b_grid = grids[0], grids[1], grids[2] if len(grids) > 2 else None
-        bits = x_grid.bits if b_grid is None or b_grid.bits > 32 else min(x_grid.bits, 8)
+        widest = x_grid.bits if self.codebook is None else max(x_grid.bits, w_grid.bits)
+        bits = widest if b_grid is None or b_grid.bits > 32 else min(widest, 8)
         acc = self.register(codes, x_grid.zero_point, w_grid.zero_point, arithmetic.accumulator_for(bits))
         requantizer = arithmetic.requantizer(self.op, bits)
         return requantizer.rescale(acc, x_grid.scale, w_grid.scale, over=out.scale) + out.zero_point

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refq.errors import ShapeError
-from refq.graph import LoopNest
+from refq.graph import Codebook, LoopNest
 from refq.layers.base import Array, MacLayer, Shape, elements
 from refq.layers.registry import layer
 from refq.layers.windows import Padding, Pair, Window, crop_image, pad_image, patches, resolve, tap
 from refq.numerics import Accumulator
 from refq.numerics.bit_convolution import bit_convolution
 from refq.numerics.bit_planes import pack_bits
+from refq.numerics.coded_products import coded_matmul
 from refq.numerics.register_sums import sum_images
 
 _PATCH_BYTES = 64 << 20
@@ -74,6 +75,16 @@ class Conv2D(MacLayer):
             dilation=window.dilation,
             before=(window.pads[0][0], window.pads[1][0]),
         )
+
+    def coded_product(self, x: Array, w: Codebook) -> NDArray[np.int64] | None:
+        if self.groups > 1:
+            return None
+        window = self.window(x.shape, w.shape)
+        y = np.empty((len(x), *window.out, w.shape[0]), np.int64)
+        for i, image in enumerate(x):
+            rows = patches(pad_image(image[None], window), window).reshape(prod(window.out), -1)
+            y[i] = coded_matmul(rows, w).reshape(y.shape[1:])
+        return y
 
     def terms(self, x: Array, w: Array) -> Iterator[Array]:
         window = self.window(x.shape, w.shape)

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refq.errors import ShapeError
-from refq.graph import LoopNest
+from refq.graph import Codebook, LoopNest
 from refq.layers.base import Array, MacLayer, Shape, elements
 from refq.layers.registry import layer
 from refq.numerics import Accumulator
 from refq.numerics.bit_planes import pack_bits
 from refq.numerics.bit_products import packed_matmul
+from refq.numerics.coded_products import coded_matmul
 from refq.numerics.register_sums import sum_rows
 
 
@@ -33,6 +34,9 @@ class Dense(MacLayer):
 
     def binary_product(self, x: Array, w: Array) -> NDArray[np.int32]:
         return packed_matmul(pack_bits(x), pack_bits(w)).reshape(*x.shape[:-1], len(w))
+
+    def coded_product(self, x: Array, w: Codebook) -> NDArray[np.int64] | None:
+        return coded_matmul(x.reshape(-1, x.shape[-1]), w).reshape(*x.shape[:-1], len(w.codes))
 
     def terms(self, x: Array, w: Array) -> Iterator[Array]:
         return (x[..., k, None] * w[:, k] for k in range(w.shape[1]))
