@@ -137,7 +137,7 @@ class Bases:
         return code_signs(read_codes(codes, 1 << self.bits), self.bits)
 
     def _places(self, shape: tuple[int, ...]) -> NDArray[np.int64]:
-        if self.block is None:
+        if self.block is None or self.alphas.size == self.bits:
             return np.zeros((1,) * len(shape), np.int64)
         return block_numbers(self.alphas.shape[:-1], self.block, shape)
 

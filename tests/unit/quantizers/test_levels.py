@@ -105,6 +105,14 @@ def test_nearest_signs_are_the_best_of_all_sums(bases):
     np.testing.assert_allclose(rebuilt, reals, rtol=1e-5, atol=1e-5)
 
 
+def test_one_block_serves_tensors_of_any_shape():
+    x = RNG.normal(size=(3, 4)).astype(np.float32)
+    for grid in (Bases(alphas=[[[2, 1]]], block=(0, 0)), Levels(levels=[[[-1, 0, 4]]], block=(0, 0))):
+        codes = grid.quantize(x)
+        np.testing.assert_array_equal(grid.quantize(x.ravel()), codes.ravel())
+        np.testing.assert_array_equal(grid.dequantize(codes.ravel()), grid.dequantize(codes).ravel())
+
+
 def test_sums_that_coincide_share_the_lowest_code():
     grid = Bases(alphas=[1, 1])  # the codes 1 and 2 both stand for 0
     assert grid.quantize([-0.9, 0.0, 0.9]).tolist() == [1, 1, 1]
