@@ -172,7 +172,7 @@ class _Assignment:
         free = bias / (float(x_grid.scale) * _FREE_BIAS_STEPS)
         scale = np.where(is_zero & (free > 0) & (not grid.is_binary), free, np.maximum(grid.scale, needed))
         return QParams(
-            scale=scheme.grid.admissible_scale(scale),
+            scale=scheme.admissible_scale(scale),
             axis=grid.axis,
             bits=grid.bits,
             signed=grid.signed,

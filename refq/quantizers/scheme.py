@@ -80,6 +80,11 @@ class Scheme:
     def _axis(self, ndim: int) -> int | None:
         return self.granularity.channel_axis(ndim) if isinstance(self.granularity, PerTensor | PerChannel) else None
 
+    def admissible_scale(self, scale: Any) -> NDArray[np.float32]:
+        """The smallest scale the grid may have that is not below `scale`."""
+        grid = self.grid if isinstance(self.grid, Uniform | Binary | Ternary) else Uniform()
+        return grid.admissible_scale(scale)
+
     def stored_codes(self, x: NDArray[Any], grid: QParams) -> NDArray[Any] | None:
         """Codes that a grid and rounding alone would not give; None where they would."""
         return self.grid.codes(x, grid) if isinstance(self.grid, Binary | Ternary) else None

@@ -1,5 +1,7 @@
 """The cost of scales, counted by hand; stochastic rounding in pieces."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_seeded_stochastic_rounding_depends_on_the_index_alone_and_is_unbiased()
     grid, x = QParams(scale=1.0), np.full(40_000, 2.3, np.float32)
     whole = quantize_array(x, grid, "stochastic", 7)
     cuts = [0, 1, 6, 4097, 40_000]
-    pieces = [quantize_array(x[a:b], grid, "stochastic", 7, a) for a, b in zip(cuts, cuts[1:], strict=False)]
+    pieces = [quantize_array(x[a:b], grid, "stochastic", 7, a) for a, b in pairwise(cuts)]
     np.testing.assert_array_equal(np.concatenate(pieces), whole)
     assert set(whole.tolist()) == {2, 3}
     assert abs(whole.mean() - 2.3) < 4 * np.sqrt(0.3 * 0.7 / x.size)
