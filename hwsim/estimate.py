@@ -204,7 +204,20 @@ def _sources(arch: Arch) -> tuple[str, ...]:
                 walk(item)
 
     walk(arch)
-    return tuple(found)
+    return (*_stated(arch), *found)
+
+
+def _stated(arch: Arch) -> tuple[str, ...]:
+    """What the cycles of the array rest on: dataflow, mapping, overlap, and which edges are counted."""
+    array = arch.array
+    if array is None or arch.engine != "systolic":
+        return ()
+    tiles = "tiles overlap" if array.overlap else "tile after tile"
+    convention = "rtl-overlapped" if array.overlap else "rtl"
+    return (
+        f"array: {array.rows.value:g} x {array.cols.value:g} {array.dataflow}, {array.mapping} mapping, {tiles}, "
+        f"cycles counted as {convention}",
+    )
 
 
 class _Callable(ModuleType):

@@ -82,6 +82,10 @@ class Memory(Frozen, frozen=True):
     bandwidth_mb_per_s: Quantity | None = None
     access_pj_per_byte: Quantity | None = None
     area_mm2: Quantity | None = None
+    banks: Quantity | None = None
+    """Banks that serve the array in parallel, width_bits each; needs width_bits"""
+    double_buffered: bool = True
+    """Whether it is filled while the array computes"""
     width_bits: Quantity | None = None
     """Width of a port: with a table [technology], energy, leakage and area that are not given come from there"""
 
@@ -221,6 +225,9 @@ def build(table: Mapping[str, Any], file: str, sources: Mapping[str, Any]) -> Ar
         raise SpecError(f"{file}: {_plain(error)}; see specs/README.md for the field") from error
     if arch.engine in ("systolic",) and arch.array is None:
         raise SpecError(f"{file}: engine={arch.engine!r} needs a table [array]; add it")
+    for index, memory in enumerate(arch.memory):
+        if memory.banks is not None and (memory.width_bits is None or memory.width_bits.value <= 0):
+            raise SpecError(f"{file}: memory[{index}].banks needs memory[{index}].width_bits above 0; add it")
     if arch.engine == "vector" and arch.kernels is None:
         raise SpecError(f"{file}: engine='vector' needs a table [kernels]; add it")
     return arch
@@ -265,7 +272,7 @@ def _check_quantity(entry: Any, path: str, file: str, sources: Mapping[str, Any]
     value, source = given.get("value"), given.get("source")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
         raise SpecError(f"{file}: {path}.value={value!r:.40} must be a number from 0 to {_LARGEST:g}; correct it")
-    if path.endswith((".rows", ".cols", ".lanes")) and (value < 1 or value != int(value) or value > 65536):
+    if path.endswith((".rows", ".cols", ".lanes", ".banks")) and (value < 1 or value != int(value) or value > 65536):
         raise SpecError(f"{file}: {path}.value={value!r} must be a whole number from 1 to 65536; correct it")
     if (path == "clock_mhz" or "bandwidth" in path or path.endswith("operations_per_us")) and value <= 0:
         raise SpecError(f"{file}: {path}.value={value!r} must be above 0; correct it")

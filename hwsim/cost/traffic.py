@@ -43,7 +43,7 @@ def compulsory(layers: Layers) -> tuple[Ints, Ints, Ints]:
 def traffic(layers: Layers, names: tuple[Layer, ...], arch: Arch, activation_peak_bytes: int = 0) -> Traffic:
     """Bytes of every layer on this device; `activation_peak_bytes` is taken from a memory that holds both."""
     weights, inputs, outputs = compulsory(layers)
-    again_w, again_x = _rereads(layers, arch)
+    again_w, again_x = rereads(layers, arch)
     capacity = arch.capacity_bytes("activations")
     spilled = np.zeros(len(layers), np.int64)
     if np.isfinite(capacity):
@@ -81,7 +81,8 @@ def _streamed(layers: tuple[Layer, ...], capacity: float) -> Ints:
     return result
 
 
-def _rereads(layers: Layers, arch: Arch) -> tuple[Ints, Ints]:
+def rereads(layers: Layers, arch: Arch) -> tuple[Ints, Ints]:
+    """How often the array reads the weights and the inputs of every layer."""
     ones = np.ones(len(layers), np.int64)
     if arch.array is None:
         return ones, ones

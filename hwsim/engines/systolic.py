@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwsim.arch.spec import Arch
+from hwsim.cost.traffic import rereads
 from hwsim.engines.base import Cycles, Floats, Ints, Layers
 from hwsim.machine.closed_form import ceil_div, split_cycles
 
@@ -73,7 +74,7 @@ def cycles(layers: Layers, arch: Arch) -> Cycles:
 
     array: best_mapping / sustained     depthwise on the vector unit: macs / depthwise_macs_per_cycle
     vector: max(operations, inputs, outputs) / lanes
-    stall: max(0, bytes / on-chip bandwidth - cycles so far), weights and activations on their own ports
+    stall: see _stalls
     """
     array, vector = arch.array, arch.vector
     assert array is not None
@@ -98,17 +99,34 @@ def cycles(layers: Layers, arch: Arch) -> Cycles:
         if beside:
             rate = vector.depthwise_macs_per_cycle or vector.lanes
             compute = np.where(layers.kind == "depthwise", layers.macs / rate.value, compute)
-    stall = np.maximum(0.0, _memory_cycles(layers, arch) - compute - fill)
+    stall = _stalls(layers, arch, compute + fill)
     overhead = arch.overhead.layer_us.value * arch.clock_mhz.value if arch.overhead.layer_us else 0.0
     return Cycles(compute=compute, fill=fill, stall=stall, overhead=np.full(count, overhead))
 
 
-def _memory_cycles(layers: Layers, arch: Arch) -> Floats:
-    """Cycles the busiest on-chip memory needs for the operands of each layer."""
-    needed = np.zeros(len(layers))
-    moved = (layers.inputs + layers.outputs) * layers.activation_bits / 8
+def _stalls(layers: Layers, arch: Arch, busy: Floats) -> Floats:
+    """Cycles in which the array waits for its memories, never negative; each memory works beside the others.
+
+    filling  = operands once / bandwidth
+    reading  = operands as often as the tiles read them / (banks width_bits / 8 bytes a cycle)
+    stall    = max(0, max over memories(reading, filling if double_buffered) - busy)
+               + sum of the filling of memories with a single buffer, which the array cannot work beside
+    """
+    weights = layers.weight_bytes
+    inputs, outputs = (column * layers.activation_bits / 8 for column in (layers.inputs, layers.outputs))
+    again_w, again_x = rereads(layers, arch)
+    beside, apart = np.zeros(len(layers)), np.zeros(len(layers))
     for memory in arch.memory:
         if memory.bandwidth_mb_per_s is not None:
-            parts = {"weights": layers.weight_bytes, "activations": moved, "both": layers.weight_bytes + moved}
-            needed = np.maximum(needed, parts[memory.holds] * arch.clock_mhz.value / memory.bandwidth_mb_per_s.value)
-    return needed
+            moved = inputs + outputs
+            parts = {"weights": weights, "activations": moved, "both": weights + moved}
+            filling = parts[memory.holds] * arch.clock_mhz.value / memory.bandwidth_mb_per_s.value
+            if memory.double_buffered:
+                beside = np.maximum(beside, filling)
+            else:
+                apart = apart + filling
+        if memory.banks is not None and memory.width_bits is not None:
+            moved = inputs * again_x + outputs
+            parts = {"weights": weights * again_w, "activations": moved, "both": weights * again_w + moved}
+            beside = np.maximum(beside, parts[memory.holds] * 8 / (memory.banks.value * memory.width_bits.value))
+    return np.maximum(0.0, beside - busy) + apart

@@ -69,6 +69,7 @@ def summary(report: Report) -> list[tuple[str, str]]:
         ("energy", digits(report.energy_mj, "mJ") + energy_spread),
         ("average power", digits(report.average_power_w, "W")),
         ("area", area),
+        *(tuple(text.split(": ", 1)) for text in report.sources if text.startswith("array: ")),  # type: ignore[misc]
         ("macs", f"{report.macs:,}"),
         ("parameters", f"{report.params:,} ({size(report.weight_bytes)})"),
         ("activation peak", size(report.activation_peak_bytes)),

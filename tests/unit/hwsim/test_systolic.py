@@ -11,6 +11,7 @@ from hwsim.engines.base import columns
 from hwsim.engines.systolic import best_mapping, cycles
 from hwsim.errors import SpecError
 from hwsim.machine.closed_form import mapping_efficiency, scalesim_gemm, systolic_cycles, systolic_utilization
+from hwsim.report.text import as_table
 from tests.unit.hwsim.small_layers import conv
 
 # rows, cols, M, N, K -> output stationary, overlapped, weight stationary, prefetching; counted in Verilog simulation
@@ -123,3 +124,41 @@ def test_direct_mapping_runs_the_tile_of_every_tap_where_im2col_fills_the_rows()
     assert direct.total[0] == 1 + 9 * (2 * 3 + 16 + 1024 - 1)  # 3 channels x 16 filters a tap
     assert im2col.total[0] == 1 + 2 * (2 * 14 + 16 + 1024 - 1)  # 27 products in two tiles of 14 rows
     assert on("os", "direct").total[0] == on("os", "im2col").total[0]
+
+
+def with_memory(**changes):
+    """The generic array with one memory of weights; a plain number becomes a quantity."""
+    arch = hwsim.load_arch("systolic-16x16")
+    given = {
+        name: value if isinstance(value, bool) else replace(arch.clock_mhz, value=value)
+        for name, value in changes.items()
+    }
+    memory = replace(arch.memory[0], bandwidth_mb_per_s=None, width_bits=None)
+    return replace(arch, memory=(replace(memory, **given), arch.memory[1]))
+
+
+def test_a_slow_memory_stalls_what_the_array_does_not_cover():
+    layer = columns([conv(64, 64, 4)])  # 36,864 weights and 64 biases of 4 bytes
+    free = cycles(layer, with_memory()).total[0]
+    filling = (36_864 + 256) * 500 / 1000  # bytes at 500 MHz and 1000 MB/s
+    covered = cycles(layer, with_memory(bandwidth_mb_per_s=1000))
+    alone = cycles(layer, with_memory(bandwidth_mb_per_s=1000, double_buffered=False))
+    assert filling > free
+    assert covered.total[0] == filling
+    assert alone.total[0] == free + filling
+    assert alone.stall[0] == filling
+
+
+def test_banks_limit_what_the_array_reads_in_a_cycle():
+    layer = columns([conv(64, 64, 4)])
+    free = cycles(layer, with_memory()).total[0]
+    for banks in (1, 2, 4, 64):
+        got = cycles(layer, with_memory(banks=banks, width_bits=32))
+        assert got.total[0] == max(free, (36_864 + 256) / (4 * banks))
+        assert got.stall[0] >= 0
+
+
+def test_the_report_states_mapping_and_convention():
+    report = hwsim.estimate(hwsim.from_layers([conv(3, 16, 32)]), hwsim.load_arch("systolic-16x16"))
+    assert report.sources[0] == "array: 16 x 16 ws, im2col mapping, tiles overlap, cycles counted as rtl-overlapped"
+    assert "16 x 16 ws, im2col mapping" in as_table(report, layers=False, sources=False)
