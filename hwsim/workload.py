@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hwsim.errors import WorkloadError
 from hwsim.lifetimes import Buffer, arena_bytes
-from refq.graph import Graph, LoopNest
+from refq.graph import Graph, LoopNest, QParams
 
 __all__ = [
     "IntegerLayer",
@@ -312,20 +312,20 @@ def integer_layers(graph: Graph, x: Any) -> tuple[tuple[IntegerLayer, ...], tupl
     def operand(name: str) -> Codes:
         grid = graph.tensors[name].qparams
         codes = traced[name] if name in traced else constant_value(graph, name, "integer")
-        if grid is None:
-            raise WorkloadError(f"{graph.name!r}: tensor {name!r} has no grid; quantize the model")
+        assert isinstance(grid, QParams)
         return Codes(codes.astype(np.int64), np.asarray(grid.zero_point, np.int64), grid.bits, grid.signed)
 
     for node in graph.nodes:
         layer: Any = layer_for(node)
         values: list[Any] = [traced.get(name, graph.constants.get(name)) if name else None for name in node.inputs]
-        nest = layer.nest(*(None if value is None else value.shape for value in values))
-        weights = node.inputs[1] if len(node.inputs) > 1 else ""
-        if node.op not in ("Conv2D", "DepthwiseConv2D", "Dense") or weights not in graph.constants:
+        nest: LoopNest = layer.nest(*(None if value is None else value.shape for value in values))
+        names = [*node.inputs, "", "", ""][:3]
+        uniform = all(isinstance(graph.tensors[name].qparams, QParams) for name in names if name)
+        if node.op not in ("Conv2D", "DepthwiseConv2D", "Dense") or names[1] not in graph.constants or not uniform:
             others += [] if nest.kind == "none" else [node.name]
             continue
-        left, right = operand(node.inputs[0]), operand(weights)
-        bias = operand(node.inputs[2]).codes if len(node.inputs) > 2 and node.inputs[2] else None
+        left, right = operand(names[0]), operand(names[1])
+        bias = operand(names[2]).codes if names[2] else None
         pads: Any = ((0, 0), (0, 0))
         if node.op != "Dense":
             pads = layer.window(left.codes.shape, right.codes.shape).pads
