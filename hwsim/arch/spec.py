@@ -118,6 +118,13 @@ class Host(Frozen, frozen=True):
     """Whether everything after the first such operation stays on the host too"""
 
 
+class Width(Frozen, frozen=True):
+    """Cycles of a MAC at other bit widths over those at 8 bits."""
+
+    precision: str
+    factor: Quantity
+
+
 class Kernels(Frozen, frozen=True):
     """Cycles of a software stack on a scalar core."""
 
@@ -129,6 +136,7 @@ class Kernels(Frozen, frozen=True):
     cycles_per_operation: Quantity
     precisions: tuple[str, ...]
     cycles_per_gathered: Quantity | None = None
+    width: tuple[Width, ...] = ()
 
 
 class Overhead(Frozen, frozen=True):

@@ -1,11 +1,11 @@
 """Scalar or SIMD core with a software stack (Cortex-M class).
 
-    cycles = macs * cycles_per_mac(kernel) + outputs * cycles_per_output + operations * cycles_per_operation
-             + gathered * cycles_per_gathered
+    cycles = macs * cycles_per_mac(kernel) * width factor + outputs * cycles_per_output
+             + operations * cycles_per_operation + gathered * cycles_per_gathered
 
 The kernel is convolution, pointwise (1x1 window), depthwise or dense (one output pixel). A convolution first gathers
-its window into a column (im2col): output pixels * reduction elements, once for all filters. Weights narrower than 8
-bits are unpacked to 8 first: they save bytes, not cycles.
+its window into a column (im2col): output pixels * reduction elements, once for all filters. Without a
+factor for their widths, narrower operands save bytes, not cycles; several cores are one with cycles divided by them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwsim.arch.spec import Arch
-from hwsim.engines.base import Cycles, Layers
+from hwsim.engines.base import Cycles, Floats, Layers
 
 MAC_KINDS = ("mac", "matmul", "depthwise")
 
@@ -23,7 +23,15 @@ def peak_macs_per_cycle(arch: Arch) -> float:
     k = arch.kernels
     assert k is not None
     rates = (k.convolution_cycles_per_mac, k.pointwise_cycles_per_mac, k.depthwise_cycles_per_mac)
-    return 1 / max(min(rate.value for rate in (*rates, k.dense_cycles_per_mac)), 1e-9)
+    fastest = min(rate.value for rate in (*rates, k.dense_cycles_per_mac))
+    return 1 / max(fastest * min((1.0, *(entry.factor.value for entry in k.width))), 1e-9)
+
+
+def _width_factor(layers: Layers, arch: Arch) -> Floats:
+    assert arch.kernels is not None
+    factors = {entry.precision: entry.factor.value for entry in arch.kernels.width}
+    pairs = zip(layers.weight_bits.tolist(), layers.activation_bits.tolist(), strict=True)
+    return np.array([factors.get(f"w{weight}a{activation}", 1.0) for weight, activation in pairs], np.float64)
 
 
 def cycles(layers: Layers, arch: Arch) -> Cycles:
@@ -41,7 +49,7 @@ def cycles(layers: Layers, arch: Arch) -> Cycles:
     gathers = is_mac & (layers.kind != "depthwise") & (layers.window > 1)
     each = 0.0 if k.cycles_per_gathered is None else k.cycles_per_gathered.value
     gathered = np.where(gathers, layers.M * layers.K * layers.groups, 0) * each
-    compute = np.where(is_mac, layers.macs * per_mac + outputs + gathered, scalar)
+    compute = np.where(is_mac, layers.macs * per_mac * _width_factor(layers, arch) + outputs + gathered, scalar)
     overhead = arch.overhead.layer_us.value * arch.clock_mhz.value if arch.overhead.layer_us else 0.0
     zero = np.zeros(len(layers))
     return Cycles(compute=compute, fill=zero, stall=zero, overhead=np.full(len(layers), overhead))

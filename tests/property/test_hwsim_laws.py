@@ -50,7 +50,7 @@ def test_bigger_memory_never_moves_more_across_the_chip_boundary(network, low, m
     assert moved(low + more) <= moved(low)
 
 
-@pytest.mark.parametrize("name", [*ARCHS, "cortex-m4"])
+@pytest.mark.parametrize("name", hwsim.archs())
 @given(network=network)
 def test_cycles_are_at_least_macs_over_peak(name, network):
     arch = hwsim.load_arch(name)
@@ -69,7 +69,7 @@ def test_traffic_is_at_least_compulsory(network, flow):
         assert (got >= bound).all()
 
 
-@pytest.mark.parametrize("name", [*ARCHS, "cortex-m4"])
+@pytest.mark.parametrize("name", hwsim.archs())
 @given(network=network)
 def test_totals_equal_the_sums_of_the_rows(name, network):
     report = hwsim.estimate(network, hwsim.load_arch(name))
@@ -82,3 +82,19 @@ def test_totals_equal_the_sums_of_the_rows(name, network):
 def test_depthwise_utilization_collapses_on_a_channel_unrolled_array(channels, size):
     report = hwsim.estimate(from_layers([depthwise(channels, size)]), ARCHS["systolic-16x16"])
     assert report.layers[1].utilization <= 1 / 16
+
+
+@pytest.mark.parametrize("name", [name for name in hwsim.archs() if hwsim.load_arch(name).engine == "vector"])
+@given(network=network, low=st.integers(10, 500), more=st.integers(0, 500))
+def test_a_faster_clock_is_never_slower_on_any_core(name, network, low, more):
+    slow, fast = (hwsim.estimate(network, varied(hwsim.load_arch(name), "clock_mhz", mhz)) for mhz in (low, low + more))
+    assert fast.latency_ms <= slow.latency_ms * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("name", hwsim.archs())
+@given(network=network)
+def test_energy_and_traffic_are_never_negative(name, network):
+    report = hwsim.estimate(network, hwsim.load_arch(name))
+    for row in report.layers:
+        assert min(row.bytes.weights, row.bytes.input, row.bytes.output, row.bytes.dram) >= 0
+        assert row.energy_uj is None or min(row.energy_uj.mac, row.energy_uj.sram, row.energy_uj.dram) >= 0
