@@ -97,6 +97,11 @@ class Quantizer:
         """The level of every code, float32 numbers held as float64."""
         return self.level(self.codes).astype(np.float64)
 
+    @cached_property
+    def ladder(self) -> Array:
+        """The levels, ascending, each once."""
+        return np.unique(self.reals)
+
     @property
     def is_stochastic(self) -> bool:
         """Whether quantize takes a generator."""

@@ -67,7 +67,7 @@ def ties(q: Quantizer) -> Array:
     drawn=drawn,
 )
 def nearest_level(q: Quantizer, x: Array) -> None:
-    levels = np.unique(q.reals)
+    levels = q.ladder
     wide = x.astype(np.float64)
     right = np.clip(np.searchsorted(levels, wide), 1, len(levels) - 1) if len(levels) > 1 else np.zeros(x.shape, int)
     best = np.minimum(np.abs(wide - levels[right]), np.abs(wide - levels[np.maximum(right - 1, 0)]))
@@ -109,7 +109,7 @@ def mirrors_at_zero(q: Quantizer, x: Array) -> None:
     wide = x.astype(np.float64)
     off = np.ones(x.shape, bool)
     if not everywhere:  # the smaller and the larger candidate must differ by more than rounding does
-        levels = np.unique(q.reals)
+        levels = q.ladder
         right = np.clip(np.searchsorted(levels, wide), 1, max(len(levels) - 1, 1)) if len(levels) > 1 else 0
         gap = np.abs(np.abs(wide - levels[right]) - np.abs(wide - levels[np.maximum(np.asarray(right) - 1, 0)]))
         off = gap > 8 * ulp(levels).max() + 8 * ulp(x)
