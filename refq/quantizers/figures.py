@@ -106,8 +106,9 @@ def compare_quantizers(x: Any, bits: int = 4, granularity: Granularity | None = 
     rows: list[Figures] = []
     for method in quantizer_methods():
         has_width = "bits" in {field.name for field in fields(method.kind)} and method.kind is not Vectors
+        options: dict[str, Any] = {"bits": bits} if has_width else {}
         try:
-            rows.append(figures_of(method.kind(**({"bits": bits} if has_width else {})), array, granularity))
+            rows.append(figures_of(method.kind(**options), array, granularity))
         except (RangeError, ShapeError, TypeError):
             continue
     return tuple(sorted(rows, key=lambda row: -row.sqnr_db))

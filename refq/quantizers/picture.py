@@ -37,4 +37,5 @@ def draw_levels(x: Any, rows: Sequence[Figures], path: str) -> None:
             axes.axvline(float(level), color="C0", linewidth=0.6)
         axes.set_title(f"{row.name}: {row.bits:g} bits, {row.sqnr_db:.1f} dB", fontsize=8)
         axes.set_yticks([])
-    FigureCanvasAgg(figure).print_figure(path)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_figure(path)

@@ -156,10 +156,11 @@ def arrangement_does_not_matter(q: Quantizer, x: Array) -> None:
 
 
 def vectors(q: VectorQuantizer) -> SearchStrategy[Array]:
-    """Some vectors between the codewords."""
+    """Some vectors around the codewords, no coordinate far out, where distances in float32 say nothing."""
     table = codeword_vectors(q)
     shape = st.integers(1, 5).map(lambda n: (n, q.dims))
-    return reals_of(np.unique(table), shape)
+    reach = 2 * np.abs(table).max() + 1
+    return reals_of(np.unique(table), shape).map(lambda x: np.clip(x, -reach, reach).astype(np.float32))
 
 
 def codeword_vectors(q: VectorQuantizer) -> Array:
