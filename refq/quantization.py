@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from refq.calibrate import calibrate, inner_name
 from refq.errors import GraphError, blame
-from refq.graph import Graph, Node, QParams
+from refq.graph import Codebook, Graph, Node, QParams
 from refq.layers import FixedGrid, MacLayer, layer_class, layer_for
-from refq.quantizers import MinMax, PerChannel, PerTensor, Recipe, Uniform, find_recipe
+from refq.quantizers import Binary, MinMax, PerChannel, PerTensor, Recipe, Scheme, Ternary, Uniform, find_recipe
+from refq.quantizers.represent import represent
 from refq.transforms import dynamic_quantize, masked_sums, prepare, saturate_masks
 
 _BIAS_HEADROOM = 1 << 30
@@ -117,7 +118,10 @@ class _Assignment:
             if values is None or values.dtype.kind != "f":
                 continue
             operand = layer.operands[min(i, len(layer.operands) - 1)].strip("*?")
-            grid = self.constant_grid(layer, operand, values, inputs)
+            coded = None
+            if operand == "w" and isinstance(layer, MacLayer) and _is_coded(self.recipe.weights):
+                coded = self.coded_weights(layer, inputs)
+            grid = coded[0] if coded else self.constant_grid(layer, operand, values, inputs)
             if grid is None:
                 continue
             held = self.tensors[name].qparams
@@ -125,10 +129,13 @@ class _Assignment:
                 copy = f"{node.name}/{operand}"
                 self.tensors[copy] = replace(self.tensors[name], name=copy)
                 inputs[i] = name = copy
-            codes = self.recipe.weights.stored_codes(values, grid) if operand == "w" and layer_is_mac else None
+            codes = coded[1] if coded else None
+            if coded is None and operand == "w" and layer_is_mac:
+                codes = self.recipe.weights.stored_codes(values, grid)
             self.constants[name] = values if codes is None else codes
             self.tensors[name] = replace(self.tensors[name], dtype=self.constants[name].dtype.name)
             self.give(name, grid)
+            self.tensors[name] = replace(self.tensors[name], codebook=coded[2] if coded else None)
         return replace(node, inputs=tuple(inputs))
 
     def constant_grid(self, layer: Any, operand: str, values: NDArray[Any], inputs: list[str]) -> QParams | None:
@@ -148,6 +155,24 @@ class _Assignment:
         scale = np.maximum(x_grid.scale * w_grid.scale, np.finfo(np.float32).tiny)
         bits = self.recipe.bias_bits if x_grid.bits <= 8 else 64
         return QParams(scale=scale, axis=None if scale.ndim == 0 else 0, bits=bits)
+
+    def coded_weights(self, layer: MacLayer, inputs: list[str]) -> tuple[QParams, NDArray[Any], Codebook]:
+        """Integers of 8 bits on the levels of the scheme's grid, at scales at which biases fit 30 bits."""
+        weights, scheme = self.source.constants[inputs[1]], self.recipe.weights
+        axis = layer.weight_axis % weights.ndim
+        fitted = replace(scheme, granularity=PerChannel(axis)).fit(weights)
+        x_grid, least = self.tensors[inputs[0]].qparams, np.zeros(weights.shape[axis])
+        if len(inputs) > 2 and inputs[2] and x_grid is not None:
+            least = np.abs(self.source.constants[inputs[2]].astype(np.float64)) / (float(x_grid.scale) * _BIAS_HEADROOM)
+        grid: Any = scheme.grid
+        return represent(
+            fitted,
+            fitted.quantize(weights),
+            multiplier=grid.multiplier,
+            channel_axis=axis,
+            level_bits=8,
+            least_scale=least,
+        )
 
     def weight_grid(self, layer: MacLayer, inputs: list[str]) -> QParams:
         """The scheme's grid, with scales of some channels raised or set so that their biases fit 32 bits.
@@ -178,6 +203,10 @@ class _Assignment:
             signed=grid.signed,
             narrow=grid.narrow,
         )
+
+
+def _is_coded(scheme: Scheme) -> bool:
+    return hasattr(scheme.grid, "multiplier") and not isinstance(scheme.grid, Uniform | Binary | Ternary)
 
 
 def _widened(grid: Uniform, bits: int) -> Uniform:

@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from refq.errors import LoadError, RangeError
+from refq.quantizers.apot import APoT
 from refq.quantizers.binary import Binary
+from refq.quantizers.binary_code import BinaryCode
 from refq.quantizers.granularity import PerChannel, PerTensor
+from refq.quantizers.kmeans_levels import KMeansLevels
+from refq.quantizers.lq_nets import LQNets
+from refq.quantizers.power_of_two import PowerOfTwo
 from refq.quantizers.ranges import find_range
 from refq.quantizers.scheme import Scheme
 from refq.quantizers.ternary import Ternary
+from refq.quantizers.trained_ternary import TrainedTernary
 from refq.quantizers.uniform import Uniform
 
 _WEIGHTS = Scheme(grid=Uniform(bits=8, symmetric=True, narrow=True), granularity=PerChannel(0))
@@ -73,6 +79,14 @@ RECIPES: Mapping[str, Recipe] = {
     # Rastegari et al. 2016: weights of one bit; Li et al. 2016: of three levels. In every layer, one scale a filter.
     "w1a8": Recipe(name="w1a8", weights=Scheme(grid=Binary(), granularity=PerChannel(0))),
     "w2a8": Recipe(name="w2a8", weights=Scheme(grid=Ternary(), granularity=PerChannel(0))),
+    # One representation of weights each: codes into tables of integers, one table a filter.
+    "pot4": Recipe(name="pot4", weights=Scheme(grid=PowerOfTwo(bits=4), granularity=PerChannel(0))),
+    "apot4": Recipe(name="apot4", weights=Scheme(grid=APoT(bits=4), granularity=PerChannel(0))),
+    "kmeans4": Recipe(name="kmeans4", weights=Scheme(grid=KMeansLevels(bits=4), granularity=PerChannel(0))),
+    "binary-code2": Recipe(name="binary-code2", weights=Scheme(grid=BinaryCode(bits=2), granularity=PerChannel(0))),
+    "binary-code3": Recipe(name="binary-code3", weights=Scheme(grid=BinaryCode(bits=3), granularity=PerChannel(0))),
+    "lq-nets3": Recipe(name="lq-nets3", weights=Scheme(grid=LQNets(bits=3), granularity=PerChannel(0))),
+    "ttq": Recipe(name="ttq", weights=Scheme(grid=TrainedTernary(), granularity=PerChannel(0))),
     # Kim et al. 2021: 8 bits for what matrix products read, wide integers for what functions read. 22 bits into a
     # normalization as published: residual sums have outliers. 16 bits, instead of the accumulator's 32, into softmax
     # and GELU: a step over [-16, 16) is then 5e-4, below the errors of their polynomials.

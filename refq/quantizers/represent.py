@@ -16,7 +16,13 @@ from refq.quantizers.means import positive_scale
 
 
 def represent(
-    fitted: Levels | Bases, codes: Any, *, multiplier: Multiplier, channel_axis: int = 0, level_bits: int = 16
+    fitted: Levels | Bases,
+    codes: Any,
+    *,
+    multiplier: Multiplier,
+    channel_axis: int = 0,
+    level_bits: int = 16,
+    least_scale: Any = 0.0,
 ) -> tuple[QParams, NDArray[Any], Codebook]:
     """Weights on real levels as integers of a uniform grid, held as codes into tables.
 
@@ -30,6 +36,8 @@ def represent(
     multiplier : see `Codebook`
     channel_axis : int
     level_bits : int in 2..16
+    least_scale : float >= 0, one or one a channel    a smaller s is raised to it; by a power of two where
+        integers are powers of two and their sums; the lowest levels may become 0
 
     Returns
     -------
@@ -64,6 +72,10 @@ def represent(
         room = limit - fitted.bits if isinstance(fitted, Bases) else limit  # every base may be rounded up
         scale = size.max(axis=others, keepdims=True) / max(room, 1)
     scale = positive_scale(scale).astype(np.float64)
+    least = np.reshape(least_scale, scale.shape if is_channelwise else ())
+    if multiplier in ("shift", "shift_add"):
+        scale = scale * np.exp2(np.ceil(np.log2(np.maximum(least / scale, 1.0))))
+    scale = np.maximum(scale, least).astype(np.float32).astype(np.float64)
     table = np.rint(reals / scale).astype(np.int64)
     book = Codebook(
         codes=held,
