@@ -72,7 +72,7 @@ def represent(
         room = limit - fitted.bits if isinstance(fitted, Bases) else limit  # every base may be rounded up
         scale = size.max(axis=others, keepdims=True) / max(room, 1)
     scale = positive_scale(scale).astype(np.float64)
-    least = np.reshape(least_scale, scale.shape if is_channelwise else ())
+    least = np.broadcast_to(least_scale, scale.size).reshape(scale.shape)
     if multiplier in ("shift", "shift_add"):
         scale = scale * np.exp2(np.ceil(np.log2(np.maximum(least / scale, 1.0))))
     scale = np.maximum(scale, least).astype(np.float32).astype(np.float64)
