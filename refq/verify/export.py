@@ -6,7 +6,10 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
 import zlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,8 @@ import numpy as np
 import refq
 from refq.errors import RefqError
 from refq.graph import Graph
-from refq.numerics import Arithmetic
+from refq.numerics import Arithmetic, find_arithmetic
+from refq.verify.corners import corner_cases
 from refq.verify.golden import Golden, LayerRecord
 from refq.verify.headers import identifier, systemverilog, values, verilog
 from refq.verify.layout import Layout
@@ -37,6 +41,7 @@ def export_vectors(
     *,
     layout: Layout | None = None,
     layers: tuple[str, ...] | None = None,
+    corners: bool = False,
     seed: int | None = None,
     force: bool = False,
 ) -> Path:
@@ -54,6 +59,7 @@ def export_vectors(
     arithmetic : profile
     layout : packing and array; one value a word and no array by default
     layers : names of nodes, all by default
+    corners : also write the layers of `corner_cases`, which reach what real data miss
     seed : what made `x`, only noted in the manifest
     force : replace vectors that are there already; anything else in the way is never touched
 
@@ -66,23 +72,59 @@ def export_vectors(
     OccupiedError             the folder holds files (without `force`, even vectors)
     GraphError, ShapeError    as `refq.trace`; an unknown layer
     """
-    target = Path(folder)
-    _check_free(target, force)
     layout = Layout() if layout is None else layout
     golden = Golden(graph, arithmetic)
+    records: Iterable[LayerRecord] = golden.records(x, layers)
+    if corners:
+        records = chain(records, corner_records(golden.profile, layout))
+    return _write(Path(folder), records, golden.profile, layout, graph=graph.name, seed=seed, force=force)
+
+
+def export_corners(
+    folder: str | Path,
+    arithmetic: str | Arithmetic = "litert",
+    *,
+    layout: Layout | None = None,
+    force: bool = False,
+) -> Path:
+    """Write the corner layers alone: what a datapath is checked with before any model; see `export_vectors`."""
+    layout, profile = Layout() if layout is None else layout, find_arithmetic(arithmetic)
+    records = corner_records(profile, layout)
+    return _write(Path(folder), records, profile, layout, graph="corners", seed=None, force=force)
+
+
+def corner_records(arithmetic: Arithmetic, layout: Layout) -> Iterator[LayerRecord]:
+    """The corner layers as an array of the layout's size sees them (4 x 4 where it has none)."""
+    array = layout.array
+    for case in corner_cases(*((4, 4) if array is None else (array.rows, array.cols))):
+        yield from Golden(case.graph, arithmetic).records(case.x)
+
+
+def _write(
+    target: Path,
+    records: Iterable[LayerRecord],
+    profile: Arithmetic,
+    layout: Layout,
+    *,
+    graph: str,
+    seed: int | None,
+    force: bool,
+) -> Path:
+    """All files, made beside the target and moved there at once."""
+    _check_free(target, force)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         entries: list[dict[str, Any]] = []
         arrays: dict[str, Any] = {}
-        for number, record in enumerate(golden.records(x, layers)):
+        for number, record in enumerate(records):
             name = f"{number:02d}_{identifier(record.node.name)}"
             entries.append(_write_layer(scratch / name, record, layout, arrays))
         manifest = {
             "format": FORMAT,
             "version": refq.__version__,
-            "graph": graph.name,
-            "arithmetic": golden.profile.name,
+            "graph": graph,
+            "arithmetic": profile.name,
             "seed": seed,
             "layout": _layout_as_json(layout),
             "layers": entries,
@@ -177,8 +219,6 @@ def _layout_as_json(layout: Layout) -> dict[str, Any]:
 
 def _write_npz(path: Path, arrays: dict[str, Any]) -> None:
     """A .npz without times in it, so that equal data give equal bytes."""
-    import zipfile
-
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             info = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))

@@ -16,7 +16,7 @@ import refq
 from refq.errors import LoadError
 from refq.graph import Node
 from refq.layers import layer_for
-from refq.verify.diagnosis import Diagnosis, diagnose, faults_of
+from refq.verify.diagnosis import Diagnosis, Evidence, faults_of
 from refq.verify.export import FORMAT, MANIFEST
 from refq.verify.golden import LayerRecord, Tensor
 from refq.verify.scoreboard import forms
@@ -56,10 +56,14 @@ class TensorVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """All dumped tensors of a set of vectors; str() prints the report."""
+    """All dumped tensors of a set of vectors; str() prints the report.
+
+    diagnosis : the likeliest cause over all tensors together, equal ones included; None where all are equal
+    """
 
     tensors: tuple[TensorVerdict, ...]
     not_dumped: tuple[str, ...]
+    diagnosis: Diagnosis | None = None
 
     @property
     def is_equal(self) -> bool:
@@ -86,6 +90,8 @@ class Verdict:
                 lines.append(f"  likeliest cause: {each.diagnosis}")
         if self.not_dumped:
             lines.append(f"layers without a dump: {', '.join(self.not_dumped)}")
+        if self.diagnosis is not None:
+            lines.append(f"likeliest cause over all of them: {self.diagnosis}")
         wrong = sum(not each.is_equal for each in self.tensors)
         lines.append(
             f"{len(self.tensors)} tensors compared, {wrong} differ" if wrong else f"{len(self.tensors)} tensors equal"
@@ -109,6 +115,7 @@ def verify_dumps(folder: str | Path, dumps: str | Path) -> Verdict:
     folder, dumps = Path(folder), Path(dumps)
     manifest = _manifest(folder)
     verdicts: list[TensorVerdict] = []
+    evidence = Evidence()
     silent: list[str] = []
     for layer in manifest["layers"]:
         found = [
@@ -120,13 +127,17 @@ def verify_dumps(folder: str | Path, dumps: str | Path) -> Verdict:
             silent.append(layer["name"])
             continue
         record = _record(folder, layer)
-        verdicts += [_compare(folder, layer, name, entry, file, record) for name, entry, file in found]
+        verdicts += [_compare(folder, layer, name, entry, file, record, evidence) for name, entry, file in found]
     if not verdicts:
         raise LoadError(
             f"{dumps}: holds no dump; expected files such as {manifest['layers'][0]['folder']}/y.hex "
             f"({', '.join(SUFFIXES)})"
         )
-    return Verdict(tensors=tuple(verdicts), not_dumped=tuple(silent))
+    return Verdict(
+        tensors=tuple(verdicts),
+        not_dumped=tuple(silent),
+        diagnosis=None if all(each.is_equal for each in verdicts) else evidence.diagnosis(),
+    )
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -198,7 +209,13 @@ def _tuples(value: Any) -> Any:
 
 
 def _compare(
-    folder: Path, layer: dict[str, Any], name: str, entry: dict[str, Any], file: Path, record: LayerRecord
+    folder: Path,
+    layer: dict[str, Any],
+    name: str,
+    entry: dict[str, Any],
+    file: Path,
+    record: LayerRecord,
+    overall: Evidence,
 ) -> TensorVerdict:
     expected = _golden(folder, entry)
     got, known = _read_dump(file, entry, expected)
@@ -211,10 +228,10 @@ def _compare(
         value = int(got[where]) if known[where] else None
         first = (index, where, int(expected[where]), value)
     counted = Counter((got[wrong] - expected[wrong]).tolist()).most_common()
-    cause = None
-    if bad.any():
-        faults = faults_of(record, name) if name in record.tensors else ()
-        cause = diagnose(got, known, expected, faults)
+    faults = list(faults_of(record, name)) if name in record.tensors else []
+    own = Evidence()
+    own.add(got, known, expected, faults)
+    overall.add(got, known, expected, faults)
     return TensorVerdict(
         layer=layer["name"],
         tensor=name,
@@ -225,7 +242,7 @@ def _compare(
         bits=entry["bits"],
         first=first,
         differences=tuple(counted),
-        diagnosis=cause,
+        diagnosis=own.diagnosis() if bad.any() else None,
         bad_tiles=_bad_tiles(bad, entry),
     )
 

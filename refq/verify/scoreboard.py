@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from refq.errors import RangeError, RefqError
-from refq.verify.diagnosis import Diagnosis, diagnose
+from refq.verify.diagnosis import Diagnosis, Evidence
+from refq.verify.faults import Hypothesis, of_order, of_output, of_sums
 from refq.verify.golden import LayerRecord, Transaction
-from refq.verify.hypotheses import Hypothesis, of_order, of_output, of_sums
 
 Order = Literal["in", "any", "by_tile"]
 
@@ -182,7 +182,9 @@ class Scoreboard:
                 cause="missing results", detail=detail, explained=int(np.count_nonzero(~known)), contradicted=0
             )
         shape, faults = self._faults(expected)
-        return diagnose(got.reshape(shape), known.reshape(shape), expected.reshape(shape), faults)
+        evidence = Evidence()
+        evidence.add(got.reshape(shape), known.reshape(shape), expected.reshape(shape), faults)
+        return evidence.diagnosis()
 
     def _faults(self, expected: Any) -> tuple[tuple[int, ...], Iterable[Hypothesis]]:
         record = self.record

@@ -1,0 +1,136 @@
+"""Faults before the requantizer: operands, bias, accumulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from refq.layers.windows import pad_image, patches
+from refq.verify.faults.hypothesis import Hypothesis, Wide, wrap
+from refq.verify.golden import LayerRecord
+
+
+def of_sums(record: LayerRecord) -> Iterator[Hypothesis]:
+    """Faults seen in the accumulators, bias included."""
+    acc = record.tensors["acc"].values
+    yield from _of_bias(record, acc)
+    yield from _of_operands(record, acc)
+    bits = record.parameters["acc_bits"]
+    for width in range(bits - 1, 7, -1):
+        if np.any(wrap(acc, width) != acc):
+            yield Hypothesis(
+                cause="accumulator width", detail=f"accumulator of {width} bits that wraps", values=wrap(acc, width)
+            )
+            end = 1 << (width - 1)
+            yield Hypothesis(
+                cause="accumulator width",
+                detail=f"accumulator of {width} bits that saturates",
+                values=np.clip(acc, -end, end - 1),
+            )
+    flat = acc.reshape(-1, acc.shape[-1])
+    stale = np.concatenate([flat[:1], flat[1:] + flat[:-1]])
+    yield Hypothesis(cause="stale accumulator", detail="the sum before is not cleared", values=stale.reshape(acc.shape))
+    yield Hypothesis(
+        cause="stale accumulator",
+        detail="sums are never cleared",
+        values=np.cumsum(flat, axis=0).reshape(acc.shape),
+    )
+
+
+def _of_bias(record: LayerRecord, acc: Wide) -> Iterator[Hypothesis]:
+    if "bias" not in record.tensors:
+        return
+    bias = record.tensors["bias"].values.astype(np.int64)
+    if not np.any(bias):
+        return
+    for detail, change in (
+        ("left out", -bias),
+        ("added twice", bias),
+        ("subtracted", -2 * bias),
+        ("of the channel before", np.roll(bias, 1) - bias),
+        ("of the channel after", np.roll(bias, -1) - bias),
+        ("of channel 0 for every channel", bias[0] - bias),
+        ("cut to 16 bits", wrap(bias, 16) - bias),
+        ("read as an unsigned number of 16 bits", (bias & 0xFFFF) - bias),
+    ):
+        yield Hypothesis(cause="bias", detail=f"bias {detail}", values=acc + change)
+
+
+def _of_operands(record: LayerRecord, acc: Wide) -> Iterator[Hypothesis]:
+    """Faults before the sum, for layers that are one matrix product."""
+    product = record.product()
+    if product is None:
+        return
+    a, b = product
+    x, w = record.tensors["x"], record.tensors["w"]
+    x_zero = record.parameters["x_zero"]
+    rest = acc - (a @ b).reshape(acc.shape)
+
+    def sums(left: Wide, right: Wide) -> Wide:
+        return (left @ right).reshape(acc.shape) + rest
+
+    window = record.window
+    codes = x.values.astype(np.int64)
+    if window is not None:
+        inside = patches(pad_image(np.ones_like(codes), window), window).reshape(a.shape) == 1
+        raw = patches(pad_image(codes, window), window).reshape(a.shape)
+    else:
+        inside, raw = np.ones(a.shape, bool), codes.reshape(a.shape)
+    if x_zero:
+        yield Hypothesis(
+            cause="zero point", detail="input zero point left out", values=sums(np.where(inside, raw, 0), b)
+        )
+        yield Hypothesis(
+            cause="zero point",
+            detail="input zero point left out, padding with the zero point",
+            values=sums(np.where(inside, raw, x_zero), b),
+        )
+        yield Hypothesis(
+            cause="zero point", detail="input zero point added", values=sums(np.where(inside, raw + x_zero, 0), b)
+        )
+        if not inside.all():
+            yield Hypothesis(
+                cause="padding",
+                detail="padding with code 0 instead of the zero point",
+                values=sums(np.where(inside, a, -x_zero), b),
+            )
+    mask = (1 << x.bits) - 1
+    if x.signed:
+        unsigned = np.where(inside, (raw & mask) - x_zero, 0)
+        yield Hypothesis(cause="sign extension", detail="inputs read as unsigned numbers", values=sums(unsigned, b))
+    weights = (1 << w.bits) - 1
+    yield Hypothesis(cause="sign extension", detail="weights read as unsigned numbers", values=sums(a, b & weights))
+    yield Hypothesis(cause="sign extension", detail="x - x_zero cut to the bits of x", values=sums(wrap(a, x.bits), b))
+    k = a.shape[1]
+    if k > 1:
+        yield Hypothesis(cause="dropped terms", detail="last term dropped", values=sums(a[:, :-1], b[:-1]))
+        yield Hypothesis(cause="dropped terms", detail="first term dropped", values=sums(a[:, 1:], b[1:]))
+        yield Hypothesis(cause="operand order", detail="weights one term late", values=sums(a, np.roll(b, 1, axis=0)))
+        yield Hypothesis(cause="operand order", detail="weights one term early", values=sums(a, np.roll(b, -1, axis=0)))
+        yield Hypothesis(cause="operand order", detail="weights in reverse order", values=sums(a, b[::-1]))
+        yield Hypothesis(cause="operand order", detail="inputs one term late", values=sums(np.roll(a, 1, axis=1), b))
+    if b.shape[1] > 1:
+        yield Hypothesis(
+            cause="operand order", detail="weights of the channel before", values=sums(a, np.roll(b, 1, axis=1))
+        )
+        yield Hypothesis(
+            cause="operand order", detail="weights of the channel after", values=sums(a, np.roll(b, -1, axis=1))
+        )
+        yield Hypothesis(
+            cause="operand order", detail="channels of the weights in reverse order", values=sums(a, b[:, ::-1])
+        )
+    if window is not None and window.kernel[0] == window.kernel[1] > 1:
+        kernel = w.values.astype(np.int64)
+        turned = kernel.swapaxes(1, 2).reshape(len(kernel), -1).T
+        yield Hypothesis(cause="operand order", detail="kernel rows and columns swapped", values=sums(a, turned))
+        flipped = kernel[:, ::-1, ::-1].reshape(len(kernel), -1).T
+        yield Hypothesis(cause="operand order", detail="kernel turned by half a turn", values=sums(a, flipped))
+    for tile in (4, 8, 16, 32):
+        if k > tile:
+            kept = k - (k % tile or tile)
+            yield Hypothesis(
+                cause="dropped terms",
+                detail=f"last tile of {tile} along K dropped",
+                values=sums(a[:, :kept], b[:kept]),
+            )
