@@ -159,6 +159,83 @@ def _weights(model: str) -> dict[str, Any]:
     return {name: w for name, w in constants.items() if w.ndim >= 2 and w.dtype.kind == "f"}
 
 
+@cli.command()
+@click.argument("model", required=False)
+@click.option("-o", "--output", required=True, help="The folder to make.")
+@click.option("--data", help="Input, FILE.npy or FILE.npz[:NAME]; seeded random codes if left out.")
+@click.option("--samples", type=int, default=1, show_default=True, help="How many samples of the input.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the random codes.")
+@click.option("--arithmetic", default="litert", show_default=True, help="Integer arithmetic profile.")
+@click.option("--array", "size", help="ROWS,COLS of a systolic array: also write what it reads and gives.")
+@click.option("--dataflow", type=click.Choice(["os", "ws"]), default="os", show_default=True)
+@click.option("--overlapped", is_flag=True, help="os: a tile's rows leave top row first.")
+@click.option("--lanes", type=int, default=1, show_default=True, help="Values a word of the plain tensors.")
+@click.option("--lane-order", type=click.Choice(["little", "big"]), default="little", show_default=True)
+@click.option("--layer", "layers", multiple=True, help="Only this layer; may be repeated.")
+@click.option(
+    "--corners", is_flag=True, help="Also layers made to reach ties, limits and ragged sizes; alone without MODEL."
+)
+@click.option("--coverage", type=float, help="Fail unless this part of the corner bins, 0..1, is reached.")
+@click.option("--force", is_flag=True, help="Replace vectors that are there already.")
+def vectors(
+    model: str | None,
+    output: str,
+    data: str | None,
+    samples: int,
+    seed: int,
+    arithmetic: str,
+    size: str | None,
+    dataflow: Any,
+    overlapped: bool,
+    lanes: int,
+    lane_order: Any,
+    layers: tuple[str, ...],
+    corners: bool,
+    coverage: float | None,
+    force: bool,
+) -> None:
+    """Write the golden vectors of a quantized MODEL for RTL: hex memories, headers, manifest, .npz."""
+    from refq.io.load import load
+    from refq.verify import ArrayOrder, Layout, export_corners, export_vectors, random_codes, vector_coverage
+
+    array = None
+    if size is not None:
+        sizes = _shape(size) or ()
+        if len(sizes) != 2:
+            raise click.UsageError(f"--array {size!r} is not ROWS,COLS such as 16,16")
+        array = ArrayOrder(rows=sizes[0], cols=sizes[1], dataflow=dataflow, bottom_first=not overlapped)
+    layout = Layout(array=array, lanes=lanes, order=lane_order)
+    if model is None:
+        if not corners:
+            raise click.UsageError("give a MODEL, or --corners for the corner layers alone")
+        manifest = export_corners(output, arithmetic, layout=layout, force=force)
+    else:
+        graph = load(model)
+        x = random_codes(graph, samples, seed) if data is None else _as_real(_array(data)[:samples])
+        chosen = layers or None
+        manifest = export_vectors(
+            graph, x, output, arithmetic, layout=layout, layers=chosen, corners=corners, seed=seed, force=force
+        )
+    click.echo(str(manifest))
+    reached = vector_coverage(output)
+    if coverage is not None:
+        click.echo(str(reached))
+        reached.require(coverage)
+
+
+@cli.command()
+@click.argument("folder")
+@click.option("--dut", required=True, help="Folder of dumped memories (.hex, .mem, .bin, .npy).")
+def verify(folder: str, dut: str) -> None:
+    """Compare dumps of a design with the vectors in FOLDER: exit code 1 on any difference."""
+    from refq.verify import verify_dumps
+
+    verdict = verify_dumps(folder, dut)
+    click.echo(str(verdict))
+    if not verdict.is_equal:
+        raise click.exceptions.Exit(1)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: 0 done, 2 usage or unreadable input (one line on stderr), 1 failure."""
     given = sys.argv[1:] if arguments is None else arguments

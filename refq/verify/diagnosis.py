@@ -100,6 +100,13 @@ class Evidence:
                 contradicted=0,
             )
         best = min(self.wrong, key=lambda fault: self.wrong[fault], default=None)
+        if self.unknown >= self.differing and (best is None or self.wrong[best]):
+            return Diagnosis(
+                cause="unknown value",
+                detail="x, z or nothing where a value belongs",
+                explained=self.unknown,
+                contradicted=self.differing,
+            )
         if best is None or self.wrong[best] > self.differing * (1 - _WORTH_NAMING):
             return Diagnosis(cause="", detail="", explained=0, contradicted=self.differing)
         cause, detail = best

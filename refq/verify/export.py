@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import refq
-from refq.errors import RefqError
+from refq.errors import GraphError, RangeError, RefqError
 from refq.graph import Graph
 from refq.numerics import Arithmetic, find_arithmetic
 from refq.verify.corners import corner_cases
@@ -91,6 +92,30 @@ def export_corners(
     layout, profile = Layout() if layout is None else layout, find_arithmetic(arithmetic)
     records = corner_records(profile, layout)
     return _write(Path(folder), records, profile, layout, graph="corners", seed=None, force=force)
+
+
+def random_codes(graph: Graph, samples: int = 1, seed: int = 0) -> dict[str, NDArray[Any]]:
+    """Codes for every input of a graph, spread over its whole grid; the same for the same seed.
+
+    Raises
+    ------
+    RangeError    samples < 1
+    GraphError    an input without a grid
+    """
+    if samples < 1:
+        raise RangeError(f"samples={samples} must be at least 1")
+    generator = np.random.default_rng(seed)
+    codes: dict[str, NDArray[Any]] = {}
+    for name in graph.inputs:
+        spec = graph.tensors[name]
+        if spec.qparams is None:
+            raise GraphError(
+                f"input {name!r} of {graph.name!r} has no grid to draw codes from; quantize it, or give data"
+            )
+        low, high = spec.qparams.qmin, spec.qparams.qmax
+        shape = (samples, *spec.shape[1:])
+        codes[name] = generator.integers(low, high, shape, endpoint=True).astype(spec.qparams.dtype)
+    return codes
 
 
 def corner_records(arithmetic: Arithmetic, layout: Layout) -> Iterator[LayerRecord]:

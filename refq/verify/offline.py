@@ -16,6 +16,7 @@ import refq
 from refq.errors import LoadError
 from refq.graph import Node
 from refq.layers import layer_for
+from refq.verify.coverage import Coverage, coverage
 from refq.verify.diagnosis import Diagnosis, Evidence, faults_of
 from refq.verify.export import FORMAT, MANIFEST
 from refq.verify.golden import LayerRecord, Tensor
@@ -138,6 +139,15 @@ def verify_dumps(folder: str | Path, dumps: str | Path) -> Verdict:
         not_dumped=tuple(silent),
         diagnosis=None if all(each.is_equal for each in verdicts) else evidence.diagnosis(),
     )
+
+
+def vector_coverage(folder: str | Path) -> Coverage:
+    """The corners that vectors in a folder reach; errors as `verify_dumps`."""
+    folder = Path(folder)
+    manifest = _manifest(folder)
+    array = manifest["layout"]["array"] or {"rows": 0, "cols": 0}
+    records = (_record(folder, layer) for layer in manifest["layers"])
+    return coverage(records, array["rows"], array["cols"])
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,16 @@ CAUSES = (
     "unknown value",
     "missing results",
 )
+
+
+def lane_counts(channels: int) -> Iterator[int]:
+    """Sizes of words that channels may be grouped into."""
+    return (lanes for lanes in (2, 4, 8, 16, 32, 64) if lanes < channels)
+
+
+def first_lane(values: NDArray[Any], lanes: int) -> NDArray[Any]:
+    """Every channel with the value of the first of its group of `lanes`."""
+    return values[np.arange(len(values)) // lanes * lanes]
 
 
 def wrap(values: Wide, bits: int) -> Wide:

@@ -21,22 +21,31 @@ def of_order(y: NDArray[Any]) -> Iterator[Hypothesis]:
         for places, words in ((1, "one word late"), (-1, "one word early")):
             yield Hypothesis(cause="timing", detail=words, values=np.roll(rows, places, axis=0).reshape(y.shape))
         yield Hypothesis(cause="order of results", detail="channels in reverse order", values=y[..., ::-1])
-    lanes = 2
-    while lanes <= y.shape[-1] and lanes <= 64:
-        if y.shape[-1] % lanes == 0:
-            grouped = y.reshape(-1, lanes)
+    for size in (2, 4, 8, 16, 32, 64):
+        if size < 2 * y.shape[-1]:
             yield Hypothesis(
                 cause="order of results",
-                detail=f"lanes of words of {lanes} in reverse order",
-                values=grouped[:, ::-1].reshape(y.shape),
+                detail=f"lanes of words of {size} in reverse order",
+                values=_turned(y.reshape(-1, y.shape[-1]).T, size).T.reshape(y.shape),
             )
-            if lanes > 2:
-                pairs = y.reshape(-1, 2, lanes // 2)
-                yield Hypothesis(
-                    cause="order of results",
-                    detail=f"halves of words of {lanes} swapped",
-                    values=pairs[:, ::-1].reshape(y.shape),
-                )
-        lanes *= 2
+        if size < 2 * (y.size // y.shape[-1]):
+            yield Hypothesis(
+                cause="order of results",
+                detail=f"rows of tiles of {size} in reverse order",
+                values=_turned(y.reshape(-1, y.shape[-1]), size).reshape(y.shape),
+            )
+        if size > 2 and y.size % size == 0:
+            yield Hypothesis(
+                cause="order of results",
+                detail=f"halves of words of {size} swapped",
+                values=y.reshape(-1, 2, size // 2)[:, ::-1].reshape(y.shape),
+            )
     if y.ndim == 4 and y.shape[1] == y.shape[2]:
         yield Hypothesis(cause="order of results", detail="rows and columns swapped", values=y.swapaxes(1, 2))
+
+
+def _turned(rows: NDArray[Any], size: int) -> NDArray[Any]:
+    """Every group of `size` rows in reverse order; what would come from beyond the end stays."""
+    places = np.arange(len(rows))
+    turned = places // size * size + size - 1 - places % size
+    return rows[np.where(turned < len(rows), turned, places)]

@@ -12,7 +12,8 @@ from refq.numerics.fixed_point import (
     saturating_rounding_doubling_high_multiply,
     wrap_int32,
 )
-from refq.verify.faults.hypothesis import Hypothesis, Wide, wrap
+from refq.numerics.requantize import single
+from refq.verify.faults.hypothesis import Hypothesis, Wide, first_lane, lane_counts, wrap
 from refq.verify.faults.order import of_order
 from refq.verify.faults.rounding import RULES, roundings
 from refq.verify.faults.sums import of_sums
@@ -86,12 +87,31 @@ def _requantized(record: LayerRecord) -> Iterator[Hypothesis]:
             detail="limits of the code instead of those of the activation",
             values=np.clip(placed, whole_low, whole_high),
         )
+        yield Hypothesis(
+            cause="clamp",
+            detail="lower limit of the code instead of that of the activation",
+            values=np.clip(placed, whole_low, high),
+        )
+        yield Hypothesis(
+            cause="clamp",
+            detail="upper limit of the code instead of that of the activation",
+            values=np.clip(placed, low, whole_high),
+        )
     yield Hypothesis(cause="clamp", detail="upper limit one too high", values=read(np.clip(placed, low, high + 1)))
+    past = np.where(placed > high + 1, high, np.maximum(placed, low))
+    yield Hypothesis(cause="clamp", detail="one above the upper limit is let through", values=read(past))
+    past = np.where(placed < low - 1, low, np.minimum(placed, high))
+    yield Hypothesis(cause="clamp", detail="one below the lower limit is let through", values=read(past))
     yield Hypothesis(cause="clamp", detail="upper limit one too low", values=np.clip(placed, low, high - 1))
     yield Hypothesis(cause="clamp", detail="lower limit one too high", values=np.clip(placed, low + 1, high))
     yield Hypothesis(cause="clamp", detail="lower limit one too low", values=read(np.clip(placed, low - 1, high)))
     if zero:
-        for detail, offset in (("left out", -zero), ("added twice", zero), ("subtracted", -2 * zero)):
+        for detail, offset in (
+            ("left out", -zero),
+            ("added twice", zero),
+            ("subtracted", -2 * zero),
+            ("read as an unsigned number", (zero & 0xFF) - zero),
+        ):
             yield Hypothesis(cause="zero point", detail=f"output zero point {detail}", values=clip(placed + offset))
         yield Hypothesis(
             cause="zero point",
@@ -122,6 +142,11 @@ def _of_factors(record: LayerRecord, clip: Finish) -> Iterator[Hypothesis]:
     for detail, shift in (
         ("one place too far to the right", s - 1),
         ("one place too far to the left", s + 1),
+        ("to the left one place too far", np.where(s > 0, s + 1, s)),
+        ("to the right one place too far", np.where(s < 0, s - 1, s)),
+        ("to the right one place too far, also where there is none", np.where(s <= 0, s - 1, s)),
+        ("to the left one place short", np.where(s > 0, s - 1, s)),
+        ("to the right one place short", np.where(s < 0, s + 1, s)),
         ("left shift left out", np.minimum(s, 0)),
         ("right shift left out", np.maximum(s, 0)),
         ("of the wrong sign", -s),
@@ -132,6 +157,24 @@ def _of_factors(record: LayerRecord, clip: Finish) -> Iterator[Hypothesis]:
         yield Hypothesis(cause="shift", detail=f"shift {detail}", values=result(m, shift))
     for detail, multiplier, shift in (
         ("multiplier of channel 0 for every channel", np.full_like(m, m[0]), s),
+        *(
+            (f"{words} of the first of {lanes} lanes", *pair)
+            for lanes in lane_counts(len(m))
+            for words, pair in (
+                ("multiplier", (first_lane(m, lanes), s)),
+                ("shift", (m, first_lane(s, lanes))),
+                ("multiplier and shift", (first_lane(m, lanes), first_lane(s, lanes))),
+            )
+        ),
+        *(
+            (f"{words} of the first {lanes} channels for every group of {lanes}", *pair)
+            for lanes in lane_counts(len(m))
+            for words, pair in (
+                ("multiplier", (np.resize(m[:lanes], len(m)), s)),
+                ("shift", (m, np.resize(s[:lanes], len(m)))),
+                ("multiplier and shift", (np.resize(m[:lanes], len(m)), np.resize(s[:lanes], len(m)))),
+            )
+        ),
         ("multiplier of the channel before", np.roll(m, 1), s),
         ("multiplier of the channel after", np.roll(m, -1), s),
         ("multiplier and shift of channel 0 for every channel", np.full_like(m, m[0]), np.full_like(s, s[0])),
@@ -141,9 +184,12 @@ def _of_factors(record: LayerRecord, clip: Finish) -> Iterator[Hypothesis]:
         ("lowest bit of the multiplier lost", m & ~np.asarray(1, m.dtype), s),
         ("low half of the multiplier lost", m >> 16 << 16, s),
     ):
-        yield Hypothesis(cause="multiplier", detail=detail, values=result(multiplier, shift))
+        cause = "shift" if detail.startswith("shift") else "multiplier"
+        yield Hypothesis(cause=cause, detail=detail, values=result(multiplier, shift))
     if record.requantizer == "double":
         left, right = np.maximum(s, 0), np.maximum(-s, 0)
+        twice = rounding_divide_by_power_of_two(single.apply(wrap_int32(acc << left), m, np.minimum(s, 0)), right)
+        yield Hypothesis(cause="shift", detail="right shift applied at both roundings", values=clip(twice + zero))
         raised = np.clip(acc << left, -(1 << 31), (1 << 31) - 1)
         values = rounding_divide_by_power_of_two(saturating_rounding_doubling_high_multiply(raised, m), right)
         yield Hypothesis(cause="shift", detail="left shift saturates instead of wrapping", values=clip(values + zero))

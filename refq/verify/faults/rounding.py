@@ -43,8 +43,9 @@ def roundings(acc: Wide, m: Any, s: Wide, named: str) -> Iterator[tuple[str, Wid
     yield "second step cut off instead of rounded", high >> right
     yield "both steps cut off instead of rounded", (product >> 31) >> right
     yield "cut off towards minus infinity instead of rounded", product >> np.clip(31 + right, 0, 62)
-    magnitude = np.abs(product) >> np.clip(31 + right, 0, 62)
-    yield "cut off towards zero instead of rounded", np.sign(product) * magnitude
+    places = np.clip(31 + right, 0, 62)
+    towards_zero = np.where(product < 0, -((-product) >> places), product >> places)
+    yield "cut off towards zero instead of rounded", towards_zero
     negative = np.where(product < 0, -((-product) >> 31), product >> 31)
     yield "first step cut off towards zero", rounding_divide_by_power_of_two(negative, right)
     yield "first rounding constant doubled", rounding_divide_by_power_of_two((product + (1 << 31)) >> 31, right)
@@ -57,6 +58,14 @@ def roundings(acc: Wide, m: Any, s: Wide, named: str) -> Iterator[tuple[str, Wid
     rest = high & mask
     yield "second rounding: threshold not raised for negative values", (high >> right) + (rest > (mask >> 1))
     yield "second rounding: threshold raised for positive values", (high >> right) + (rest > (mask >> 1) + (high >= 0))
+    yield (
+        "second rounding: remainder compared with >=",
+        (high >> right) + ((rest >= (mask >> 1) + (high < 0)) & (right > 0)),
+    )
+    yield (
+        "second rounding: remainder compared with >=, also without a shift",
+        (high >> right) + (rest >= (mask >> 1) + (high < 0)),
+    )
     yield "second rounding: threshold always raised", (high >> right) + (rest > (mask >> 1) + 1)
 
 

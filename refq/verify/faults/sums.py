@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from refq.layers.windows import pad_image, patches
-from refq.verify.faults.hypothesis import Hypothesis, Wide, wrap
+from refq.layers.windows import Window, pad_image, patches
+from refq.verify.faults.hypothesis import Hypothesis, Wide, first_lane, lane_counts, wrap
 from refq.verify.golden import LayerRecord
 
 
@@ -16,26 +17,31 @@ def of_sums(record: LayerRecord) -> Iterator[Hypothesis]:
     acc = record.tensors["acc"].values
     yield from _of_bias(record, acc)
     yield from _of_operands(record, acc)
-    bits = record.parameters["acc_bits"]
-    for width in range(bits - 1, 7, -1):
-        if np.any(wrap(acc, width) != acc):
-            yield Hypothesis(
-                cause="accumulator width", detail=f"accumulator of {width} bits that wraps", values=wrap(acc, width)
-            )
-            end = 1 << (width - 1)
-            yield Hypothesis(
-                cause="accumulator width",
-                detail=f"accumulator of {width} bits that saturates",
-                values=np.clip(acc, -end, end - 1),
-            )
-    flat = acc.reshape(-1, acc.shape[-1])
-    stale = np.concatenate([flat[:1], flat[1:] + flat[:-1]])
-    yield Hypothesis(cause="stale accumulator", detail="the sum before is not cleared", values=stale.reshape(acc.shape))
-    yield Hypothesis(
-        cause="stale accumulator",
-        detail="sums are never cleared",
-        values=np.cumsum(flat, axis=0).reshape(acc.shape),
-    )
+    yield from _of_register(record, acc)
+
+
+def _of_register(record: LayerRecord, acc: Wide) -> Iterator[Hypothesis]:
+    """A register too narrow, or not cleared; the bias joins the sum in it or after it."""
+    bias = record.tensors["bias"].values.astype(np.int64) if "bias" in record.tensors else np.int64(0)
+    sums = acc - bias
+    for width in range(record.parameters["acc_bits"] - 1, 7, -1):
+        end = 1 << (width - 1)
+        for words, held, later in (("", acc, np.int64(0)), (" before the bias", sums, bias)):
+            if np.any(wrap(held, width) != held):
+                for words_of, values in (("wraps", wrap(held, width)), ("saturates", np.clip(held, -end, end - 1))):
+                    yield Hypothesis(
+                        cause="accumulator width",
+                        detail=f"accumulator of {width} bits that {words_of}{words}",
+                        values=values + later,
+                    )
+    flat = sums.reshape(-1, acc.shape[-1])
+    before = np.concatenate([np.zeros_like(flat[:1]), flat[:-1]])
+    for detail, values in (
+        ("the sum before is not cleared", flat + before),
+        ("sums are never cleared", np.cumsum(flat, axis=0)),
+        ("the sum before instead of this one", before),
+    ):
+        yield Hypothesis(cause="stale accumulator", detail=detail, values=values.reshape(acc.shape) + bias)
 
 
 def _of_bias(record: LayerRecord, acc: Wide) -> Iterator[Hypothesis]:
@@ -51,6 +57,11 @@ def _of_bias(record: LayerRecord, acc: Wide) -> Iterator[Hypothesis]:
         ("of the channel before", np.roll(bias, 1) - bias),
         ("of the channel after", np.roll(bias, -1) - bias),
         ("of channel 0 for every channel", bias[0] - bias),
+        *((f"of the first of {n} lanes", first_lane(bias, n) - bias) for n in lane_counts(len(bias))),
+        *(
+            (f"of the first {n} channels for every group of {n}", np.resize(bias[:n], len(bias)) - bias)
+            for n in lane_counts(len(bias))
+        ),
         ("cut to 16 bits", wrap(bias, 16) - bias),
         ("read as an unsigned number of 16 bits", (bias & 0xFFFF) - bias),
     ):
@@ -95,17 +106,29 @@ def _of_operands(record: LayerRecord, acc: Wide) -> Iterator[Hypothesis]:
                 detail="padding with code 0 instead of the zero point",
                 values=sums(np.where(inside, a, -x_zero), b),
             )
+    if window is not None:
+        for detail, other in _other_windows(window):
+            moved = patches(pad_image(codes - x_zero, other), other)
+            rows = _cut(moved.reshape(*moved.shape[:3], -1), window.out).reshape(a.shape)
+            yield Hypothesis(cause="operand order", detail=detail, values=sums(rows, b))
     mask = (1 << x.bits) - 1
     if x.signed:
         unsigned = np.where(inside, (raw & mask) - x_zero, 0)
         yield Hypothesis(cause="sign extension", detail="inputs read as unsigned numbers", values=sums(unsigned, b))
     weights = (1 << w.bits) - 1
+    wider = (1 << (x.bits + 1)) - 1
+    yield Hypothesis(
+        cause="sign extension",
+        detail="x - x_zero and weights multiplied as unsigned",
+        values=sums(a & wider, b & weights),
+    )
+    yield Hypothesis(cause="sign extension", detail="x - x_zero multiplied as unsigned", values=sums(a & wider, b))
     yield Hypothesis(cause="sign extension", detail="weights read as unsigned numbers", values=sums(a, b & weights))
     yield Hypothesis(cause="sign extension", detail="x - x_zero cut to the bits of x", values=sums(wrap(a, x.bits), b))
     k = a.shape[1]
+    yield Hypothesis(cause="dropped terms", detail="last term dropped", values=sums(a[:, :-1], b[:-1]))
+    yield Hypothesis(cause="dropped terms", detail="first term dropped", values=sums(a[:, 1:], b[1:]))
     if k > 1:
-        yield Hypothesis(cause="dropped terms", detail="last term dropped", values=sums(a[:, :-1], b[:-1]))
-        yield Hypothesis(cause="dropped terms", detail="first term dropped", values=sums(a[:, 1:], b[1:]))
         yield Hypothesis(cause="operand order", detail="weights one term late", values=sums(a, np.roll(b, 1, axis=0)))
         yield Hypothesis(cause="operand order", detail="weights one term early", values=sums(a, np.roll(b, -1, axis=0)))
         yield Hypothesis(cause="operand order", detail="weights in reverse order", values=sums(a, b[::-1]))
@@ -134,3 +157,26 @@ def _of_operands(record: LayerRecord, acc: Wide) -> Iterator[Hypothesis]:
                 detail=f"last tile of {tile} along K dropped",
                 values=sums(a[:, :kept], b[:kept]),
             )
+
+
+def _other_windows(window: Window) -> Iterator[tuple[str, Window]]:
+    """Windows at the wrong place; each reaches far enough to give as many outputs as the right one."""
+    (top, bottom), (left, right) = window.pads
+    down, across = window.strides
+    for detail, pads in (
+        ("left padding left out", ((top, bottom), (0, left + right))),
+        ("top padding left out", ((0, top + bottom), (left, right))),
+        ("top and left padding left out", ((0, top + bottom), (0, left + right))),
+        ("one column too far to the left", ((top, bottom), (left + 1, right))),
+        ("one row too far up", ((top + 1, bottom), (left, right))),
+    ):
+        if pads != window.pads:
+            yield detail, replace(window, pads=pads)
+    if (down, across) != (1, 1):
+        yield "stride of rows ignored", replace(window, strides=(1, across))
+        yield "stride of columns ignored", replace(window, strides=(down, 1))
+        yield "strides ignored", replace(window, strides=(1, 1))
+
+
+def _cut(rows: Wide, out: tuple[int, int]) -> Wide:
+    return rows[:, : out[0], : out[1]]
