@@ -92,7 +92,7 @@ class Law:
         if self.drawn is None or count == 0:
             return
 
-        @settings(max_examples=count, database=None, suppress_health_check=_ACCEPTED)
+        @settings(max_examples=count, deadline=None, database=None, suppress_health_check=_ACCEPTED)
         @given(self.drawn(self.subject))
         def attempt(example: Any) -> None:
             self.test(example)

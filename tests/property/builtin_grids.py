@@ -12,6 +12,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 import numpy as np
 
 import refq.quantizers
+import refq.quantizers.ranges
 from refq.errors import RangeError
 from refq.quantizers import Scheme, Uniform
 from refq.quantizers.vectors import Vectors
@@ -30,6 +31,16 @@ def grid_classes():
             if is_dataclass(kind) and kind.__module__ == module.name and "fit" in vars(kind) and kind is not Scheme:
                 found.append(kind)
     return sorted(set(found), key=lambda kind: kind.__name__)
+
+
+def range_classes():
+    """Ranges whose states merge."""
+    found = []
+    for module in iter_modules(refq.quantizers.ranges.__path__, "refq.quantizers.ranges."):
+        for _, kind in inspect.getmembers(import_module(module.name), inspect.isclass):
+            if is_dataclass(kind) and kind.__module__ == module.name and {"observe", "merge"} <= set(vars(kind)):
+                found.append(kind)
+    return found
 
 
 def forms(kind):
