@@ -129,10 +129,10 @@ def _precision(report: Report) -> str:
 
 def as_comparison(reports: list[Report]) -> str:
     """One column a device."""
-    labels = [label for label, _ in summary(reports[0]) if label != "uncertainty"]
     columns = [dict(summary(report)) for report in reports]
+    labels = [label for label in dict.fromkeys(name for column in columns for name in column) if label != "uncertainty"]
     rows: list[tuple[str, ...]] = [("", *(report.arch for report in reports))]
-    rows += [(label, *(column[label] for column in columns)) for label in labels]
+    rows += [(label, *(column.get(label, "-") for column in columns)) for label in labels]
     return "\n".join([reports[0].model, *align(rows, left=1)])
 
 
