@@ -122,7 +122,7 @@ def convolve_depthwise(x, padded, columns, w, offsets, constants, window, limits
     offsets (groups * FX) int64: where each tap reads, in bytes of `columns`
     constants (3, C padded to 16) int32: bias, multiplier, right shift
     window: stride_y, stride_x, dilation_y, FY, top, left * C       limits: rule, zero, low, high
-    register: see `convolve`; acc (TILE_ROWS, 16) int32; y (N, OY, OX, C) int8
+    register: see `convolve`; acc (TILE_ROWS + 3, 16) int32; y (N, OY, OX, C) int8
     """
     stride_y, stride_x, dilation_y, kernel, top, left = window
     images, height, width = x.shape
@@ -131,29 +131,28 @@ def convolve_depthwise(x, padded, columns, w, offsets, constants, window, limits
     places_x, groups = columns.shape[:2]
     seen, origin, row_bytes, words = x.ctypes.data, padded.ctypes.data, padded.shape[1], columns.ctypes.data
     sums, places, stride = acc.ctypes.data, offsets.ctypes.data, 4 * constants.shape[1]
-    row_step = dilation_y * row_bytes
+    row_step, step = dilation_y * row_bytes, stride_x * groups * 64
     for n in range(images):
         for iy in range(height):
             source = seen + (n * height + iy) * width
             copy_flipped(source, origin + (top + iy) * row_bytes + left, width, 128)
-        for oy in range(out_y):
-            for c in range(0, channels, 16):
+        for c in range(0, channels, 16):
+            weights, settings, count = w.ctypes.data + c * taps * 4, constants.ctypes.data + 4 * c, min(16, channels - c)
+            place, held = y.ctypes.data + n * out_y * out_x * channels + c, 0
+            for oy in range(out_y):
                 base = origin + oy * stride_y * row_bytes + c
                 for group in range(groups):
                     rows = min(4, kernel - 4 * group)
                     for ix in range(places_x):
-                        place = base + 4 * group * row_step + ix * channels
-                        tap_lanes(place, row_step, rows, words + (ix * groups + group) * 64)
-                weights, settings, width_left = (
-                    w.ctypes.data + c * taps * 4,
-                    constants.ctypes.data + 4 * c,
-                    channels - c,
-                )
+                        column = base + 4 * group * row_step + ix * channels
+                        tap_lanes(column, row_step, rows, words + (ix * groups + group) * 64)
                 for ox in range(0, out_x, TILE_ROWS):
                     rows = min(TILE_ROWS, out_x - ox)
-                    step = stride_x * groups * 64
-                    depthwise_lanes(words + ox * step, step, rows, places, taps, weights, sums)
-                    if register[0]:
-                        fit_rows(acc, rows, min(16, width_left), constants[0], c, register)
-                    place = y.ctypes.data + ((n * out_y + oy) * out_x + ox) * channels + c
-                    requantize_rows(sums, 64, rows, settings, stride, limits, place, channels, min(16, width_left))
+                    depthwise_lanes(words + ox * step, step, rows, places, taps, weights, sums + 64 * held)
+                    held += rows
+                    is_last = oy == out_y - 1 and ox + rows == out_x
+                    if is_last or held + min(TILE_ROWS, out_x) > TILE_ROWS:  # rows of the image follow one another
+                        if register[0]:
+                            fit_rows(acc, held, count, constants[0], c, register)
+                        requantize_rows(sums, 64, held, settings, stride, limits, place, channels, count)
+                        place, held = place + held * channels, 0

@@ -40,9 +40,12 @@ def _tap_lanes(context, x, row_bytes, rows, out):
         for i in range(4):
             at = builder.select(builder.icmp_signed("<", _i64(i), last), _i64(i), last)
             seen.append(load(builder, builder.add(x, builder.mul(at, row_bytes)), BYTES, 1))
-        line = joined(builder, seen)
-        order = ir.Constant(ir.VectorType(I32, 4 * LANES), [LANES * (i % 4) + i // 4 for i in range(4 * LANES)])
-        line = builder.shuffle_vector(line, line, order)
+        # In two steps that each are one instruction: words to the channels they belong to, bytes within four words.
+        words = builder.bitcast(joined(builder, seen), WORDS)
+        words = builder.shuffle_vector(words, words, ir.Constant(WORDS, [4 * (i % 4) + i // 4 for i in range(LANES)]))
+        line = builder.bitcast(words, LINE)
+        order = [16 * (i // 16) + 4 * (i % 4) + i % 16 // 4 for i in range(4 * LANES)]
+        line = builder.shuffle_vector(line, line, ir.Constant(ir.VectorType(I32, 4 * LANES), order))
         builder.store(line, builder.inttoptr(out, LINE.as_pointer())).align = 1
         return target.get_dummy_value()
 

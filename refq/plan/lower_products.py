@@ -181,7 +181,7 @@ def _depthwise(site: Site) -> Bind | None:
     def bind(inputs: list[Array], y: Array) -> Call:
         padded = aligned((height + top + bottom, places_x * channels), np.uint8, offset, _SLACK)
         columns = aligned((places_x, -(-shape.kernel[0] // 4), 64), np.uint8)
-        acc = aligned((TILE_ROWS, 16), np.int32)
+        acc = aligned((TILE_ROWS + 3, 16), np.int32)
         spread, stretch = spread_channels(inputs[0], channels)
         x = spread.reshape(-1, height, width * channels)
 
