@@ -137,7 +137,11 @@ def convolve_depthwise(x, padded, columns, w, offsets, constants, window, limits
             source = seen + (n * height + iy) * width
             copy_flipped(source, origin + (top + iy) * row_bytes + left, width, 128)
         for c in range(0, channels, 16):
-            weights, settings, count = w.ctypes.data + c * taps * 4, constants.ctypes.data + 4 * c, min(16, channels - c)
+            weights, settings, count = (
+                w.ctypes.data + c * taps * 4,
+                constants.ctypes.data + 4 * c,
+                min(16, channels - c),
+            )
             place, held = y.ctypes.data + n * out_y * out_x * channels + c, 0
             for oy in range(out_y):
                 base = origin + oy * stride_y * row_bytes + c

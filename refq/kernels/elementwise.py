@@ -22,14 +22,12 @@ def add(a, b, settings, left, limits, y):
     x0, x1, constants, out = a.ctypes.data, b.ctypes.data, settings.ctypes.data, y.ctypes.data
     size = len(y)
     if size >= 64:
-        for first in range(0, size, 64):
-            i = min(first, size - 64)  # the last 64 overlap the ones before
-            if rule == 0:
-                _DOUBLE(x0 + i, x1 + i, constants, left, zero, low, high, out + i, 64)
-            elif rule == 1:
-                _SINGLE(x0 + i, x1 + i, constants, left, zero, low, high, out + i, 64)
-            else:
-                _SINGLE_AWAY(x0 + i, x1 + i, constants, left, zero, low, high, out + i, 64)
+        if rule == 0:
+            _DOUBLE(x0, x1, constants, left, zero, low, high, out, size)
+        elif rule == 1:
+            _SINGLE(x0, x1, constants, left, zero, low, high, out, size)
+        else:
+            _SINGLE_AWAY(x0, x1, constants, left, zero, low, high, out, size)
         return
     for i in range(0, size, 16):
         count = min(16, size - i)

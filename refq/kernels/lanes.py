@@ -111,7 +111,7 @@ def sum_lanes(rule: int, whole: bool) -> Any:
         lanes(a, b, settings, left, zero, low, high, y, count)
         y = R(R_a((a - z_a) << left) + sign * R_b((b - z_b) << left)) + zero, clamped
 
-    a, b, y : addresses of codes: 64 of them if `whole`, else the first `count` (1..16)
+    a, b, y : addresses of `count` codes: at least 64 if `whole`, else at most 16; y apart from a and b
     settings : address of 9 int32: z_a, multiplier and right shift of R_a; the same of b; those of R; sign
     """
 
@@ -132,21 +132,32 @@ def sum_lanes(rule: int, whole: bool) -> Any:
 
             zeros, branches, leave, sign = (setting(0), setting(3)), (rounding(1), rounding(4)), rounding(6), setting(8)
 
-            def total(offset: int) -> Any:
+            def total(offset: Any) -> Any:
                 aligned = []
                 for source, z, branch in zip((a, b), zeros, branches, strict=True):
-                    address = builder.add(source, _i64(offset))
+                    address = builder.add(source, offset)
                     codes = load(builder, address, BYTES, 1) if whole else _codes(builder, address, count)
                     steps = builder.sub(builder.sext(codes, WORDS), z)
                     aligned.append(branch.apply(builder, builder.shl(steps, places)))
                 return leave.apply(builder, builder.add(aligned[0], builder.mul(aligned[1], sign)))
 
-            if whole:
-                line = limits.codes(builder, [total(LANES * i) for i in range(_ROWS)])
-                builder.store(line, builder.inttoptr(y, LINE.as_pointer())).align = 1
-            else:
-                line = limits.codes(builder, [total(0)] * _ROWS)
+            if not whole:
+                line = limits.codes(builder, [total(_i64(0))] * _ROWS)
                 _store(builder, part(builder, line, 0), y, count)
+                return target.get_dummy_value()
+            last, before = builder.sub(count, _i64(_ROWS * LANES)), builder.block
+            loop, done = builder.append_basic_block("line"), builder.append_basic_block("done")
+            builder.branch(loop)
+            builder.position_at_end(loop)
+            place = builder.phi(I64)
+            place.add_incoming(_i64(0), before)
+            at = builder.select(builder.icmp_signed("<", place, last), place, last)  # the last 64 overlap those before
+            line = limits.codes(builder, [total(builder.add(at, _i64(LANES * i))) for i in range(_ROWS)])
+            builder.store(line, builder.inttoptr(builder.add(y, at), LINE.as_pointer())).align = 1
+            after = builder.add(place, _i64(_ROWS * LANES))
+            place.add_incoming(after, loop)
+            builder.cbranch(builder.icmp_signed("<", after, count), loop, done)
+            builder.position_at_end(done)
             return target.get_dummy_value()
 
         return signature, emit

@@ -18,7 +18,7 @@ from refq.numerics import Arithmetic, find_arithmetic
 from refq.plan.lower_elementwise import lower_table
 from refq.plan.lowering import Bind, Call, Site, lower
 
-_WORKING_SET = 1 << 18
+_WORKING_SET = 1 << 20
 """Bytes of activations a pass may touch: small enough to stay in a core's second cache from layer to layer."""
 
 _SIZES_KEPT = 4
