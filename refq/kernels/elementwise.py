@@ -16,7 +16,7 @@ _FEW_DOUBLE, _FEW_SINGLE, _FEW_SINGLE_AWAY = (sum_lanes(rule, False) for rule in
 def add(a, b, settings, left, limits, y):
     """Sums or differences of codes; a, b, y (elements) int8, y apart from both; limits: rule, zero, low, high.
 
-    settings (9) int32, left: see `lanes.sum_lanes`
+    settings (8) int32, left: see `lanes.sum_lanes`
     """
     rule, zero, low, high = limits
     x0, x1, constants, out = a.ctypes.data, b.ctypes.data, settings.ctypes.data, y.ctypes.data

@@ -109,10 +109,15 @@ def sum_lanes(rule: int, whole: bool) -> Any:
     """Sums or differences of int8 codes on grids of their own, as a Numba intrinsic.
 
         lanes(a, b, settings, left, zero, low, high, y, count)
-        y = R(R_a((a - z_a) << left) + sign * R_b((b - z_b) << left)) + zero, clamped
+        y = R(factor * (a - z_a) + sign * R_b((b - z_b) << left)) + zero, clamped
 
     a, b, y : addresses of `count` codes: at least 64 if `whole`, else at most 16; y apart from a and b
-    settings : address of 9 int32: z_a, multiplier and right shift of R_a; the same of b; those of R; sign
+    settings : address of 8 int32: z_a, factor, z_b, multiplier and right shift of R_b, those of R, sign
+
+    Notes
+    -----
+    a is the operand of the larger scale s, whose factor to the common scale is s / (2 s). Every rule halves an even
+    number exactly, ((d << left) * 2**30 + 2**30) >> 31 = d << (left - 1), which `factor` holds with the operand's sign.
     """
 
     @intrinsic
@@ -130,16 +135,18 @@ def sum_lanes(rule: int, whole: bool) -> Any:
             def rounding(first: int) -> Any:
                 return RULES[rule].prepare(builder, setting(first), setting(first + 1))
 
-            zeros, branches, leave, sign = (setting(0), setting(3)), (rounding(1), rounding(4)), rounding(6), setting(8)
+            a_zero, factor, b_zero, sign = (setting(number) for number in (0, 1, 2, 7))
+            align, leave = rounding(3), rounding(5)
 
             def total(offset: Any) -> Any:
-                aligned = []
-                for source, z, branch in zip((a, b), zeros, branches, strict=True):
+                def centred(source: Any, zero: Any) -> Any:
                     address = builder.add(source, offset)
                     codes = load(builder, address, BYTES, 1) if whole else _codes(builder, address, count)
-                    steps = builder.sub(builder.sext(codes, WORDS), z)
-                    aligned.append(branch.apply(builder, builder.shl(steps, places)))
-                return leave.apply(builder, builder.add(aligned[0], builder.mul(aligned[1], sign)))
+                    return builder.sub(builder.sext(codes, WORDS), zero)
+
+                halved = builder.mul(centred(a, a_zero), factor)
+                other = align.apply(builder, builder.shl(centred(b, b_zero), places))
+                return leave.apply(builder, builder.add(halved, builder.mul(other, sign)))
 
             if not whole:
                 line = limits.codes(builder, [total(_i64(0))] * _ROWS)

@@ -25,14 +25,23 @@ def _add(site: Site) -> Bind | None:
     known = [factor for factor in factors if factor is not None]
     if len(known) < len(factors):
         return None
-    rule = known[0][0]
-    a, b, leave = ([int(m[0]), int(s[0])] for _, m, s in known)
-    sign = 1 if site.node.op == "Add" else -1
-    settings = np.array([int(a_grid.zero_point), *a, int(b_grid.zero_point), *b, *leave, sign], np.int32)
+    signs = (1, 1 if site.node.op == "Add" else -1)
+    larger = int(ratios[1] > ratios[0])
+    first, second = ((grid, int(m[0]), int(s[0])) for grid, (_, m, s) in zip((a_grid, b_grid), known[:2], strict=True))
+    if larger:
+        first, second = second, first
+    if first[1:] != (1 << 30, 0):
+        return None  # not the factor of one half that the kernel takes for granted
+    rule, m, s = known[2]
+    factor = signs[larger] << (left - 1)
+    settings = np.array(
+        [first[0].zero_point, factor, second[0].zero_point, *second[1:], m[0], s[0], signs[1 - larger]], np.int32
+    )
     limits = (rule, int(out.zero_point), *site.limits)
 
     def bind(inputs: list[Array], y: Array) -> Call:
-        x0, x1, flat = (array.reshape(-1) for array in (*inputs, y))
+        operands = [array.reshape(-1) for array in inputs]
+        x0, x1, flat = operands[larger], operands[1 - larger], y.reshape(-1)
         return lambda: add(x0, x1, settings, left, limits, flat)
 
     return bind
