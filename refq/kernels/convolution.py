@@ -113,10 +113,11 @@ def convolve(x, padded, w, constants, window, limits, register, tile, y):
 
 
 @compiled
-def convolve_depthwise(x, padded, columns, w, offsets, constants, window, limits, register, acc, y):
+def convolve_depthwise(x, padded, order, columns, w, offsets, constants, window, limits, register, acc, y):
     """Codes of a depthwise convolution with one filter a channel.
 
     x (N, H, W * C) int8; padded (H + pads, (W + pads) * C) uint8 with 15 more bytes behind, borders filled
+    order (64) uint8: `depthwise_lanes.COLUMN_ORDER`
     columns (W + pads, groups, 64) uint8: one row of the kernel's view as words of four rows, `groups` of them
     w (C / 16 up, groups * FX, 16, 4) int8, zeros where a group reaches past the kernel
     offsets (groups * FX) int64: where each tap reads, in bytes of `columns`
@@ -149,7 +150,7 @@ def convolve_depthwise(x, padded, columns, w, offsets, constants, window, limits
                     rows = min(4, kernel - 4 * group)
                     for ix in range(places_x):
                         column = base + 4 * group * row_step + ix * channels
-                        tap_lanes(column, row_step, rows, words + (ix * groups + group) * 64)
+                        tap_lanes(column, row_step, rows, order.ctypes.data, words + (ix * groups + group) * 64)
                 for ox in range(0, out_x, TILE_ROWS):
                     rows = min(TILE_ROWS, out_x - ox)
                     depthwise_lanes(words + ox * step, step, rows, places, taps, weights, sums + 64 * held)

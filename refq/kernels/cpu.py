@@ -33,17 +33,22 @@ def has_instructions() -> bool:
 
 
 @cache
-def available() -> tuple[str, ...]:
-    """The names of `INSTRUCTION_SETS` that kernels can use, best first; empty on other architectures."""
+def features() -> frozenset[str]:
+    """The processor's features that kernels can use, by LLVM's names; empty on other architectures."""
     if not has_instructions():
-        return ()
+        return frozenset()
     from llvmlite import binding
 
     try:
-        features = binding.get_host_cpu_features()
+        return frozenset(name for name, is_there in binding.get_host_cpu_features().items() if is_there)
     except RuntimeError:  # LLVM cannot tell on this platform
-        return ()
-    return tuple(name for name, needs in INSTRUCTION_SETS.items() if all(features.get(need) for need in needs))
+        return frozenset()
+
+
+@cache
+def available() -> tuple[str, ...]:
+    """The names of `INSTRUCTION_SETS` that kernels can use, best first."""
+    return tuple(name for name, needs in INSTRUCTION_SETS.items() if features().issuperset(needs))
 
 
 def route() -> str:

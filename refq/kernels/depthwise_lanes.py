@@ -14,38 +14,43 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from refq.kernels.cpu import available
+from refq.kernels.cpu import available, features
 from refq.kernels.intrinsics import DOTS, emit_dot
 from refq.kernels.rounding_lanes import BYTES, I32, I64, LANES, LINE, WORDS, in_all, joined, load
 
 _ROWS = 4
 """Outputs that are computed at once."""
 
+COLUMN_ORDER = tuple(LANES * (i % 4) + i // 4 for i in range(4 * LANES))
+"""From [row][channel] to [channel][row]."""
+
 
 def _i64(value: int) -> Any:
     return ir.Constant(I64, value)
 
 
-def _tap_lanes(context, x, row_bytes, rows, out):
+def _tap_lanes(context, x, row_bytes, rows, order, out):
     """Four bytes of a column side by side for 16 channels: out[c][r] = x[min(r, rows - 1)][c], a Numba intrinsic.
 
     x, row_bytes : address of 16 bytes, and bytes to the next of `rows` (at least 1) rows; out : address of 64 bytes
     """
-    signature = types.void(*[types.intp] * 4)
+    signature = types.void(*[types.intp] * 5)
 
     def emit(target: Any, builder: Any, _: Any, arguments: Any) -> Any:
-        x, row_bytes, rows, out = arguments
+        x, row_bytes, rows, order, out = arguments
         last = builder.sub(rows, _i64(1))
         seen = []
         for i in range(4):
             at = builder.select(builder.icmp_signed("<", _i64(i), last), _i64(i), last)
             seen.append(load(builder, builder.add(x, builder.mul(at, row_bytes)), BYTES, 1))
-        # In two steps that each are one instruction: words to the channels they belong to, bytes within four words.
-        words = builder.bitcast(joined(builder, seen), WORDS)
-        words = builder.shuffle_vector(words, words, ir.Constant(WORDS, [4 * (i % 4) + i // 4 for i in range(LANES)]))
-        line = builder.bitcast(words, LINE)
-        order = [16 * (i // 16) + 4 * (i % 4) + i % 16 // 4 for i in range(4 * LANES)]
-        line = builder.shuffle_vector(line, line, ir.Constant(ir.VectorType(I32, 4 * LANES), order))
+        line = joined(builder, seen)
+        if "avx512vbmi" in features():
+            kinds = ir.FunctionType(LINE, (LINE, LINE))
+            permute = builder.module.declare_intrinsic("llvm.x86.avx512.permvar.qi.512", (), kinds)
+            line = builder.call(permute, (line, load(builder, order, LINE, 1)))
+        else:
+            places = ir.Constant(ir.VectorType(I32, 4 * LANES), COLUMN_ORDER)
+            line = builder.shuffle_vector(line, line, places)
         builder.store(line, builder.inttoptr(out, LINE.as_pointer())).align = 1
         return target.get_dummy_value()
 

@@ -166,11 +166,13 @@ def _depthwise(site: Site) -> Bind | None:
     if prepared.in_order is not None:
         return lower_channels_in_order(site, prepared, shape)
     from refq.kernels.convolution import TILE_ROWS, convolve_depthwise
+    from refq.kernels.depthwise_lanes import COLUMN_ORDER
 
     (top, bottom), (left, right) = shape.pads
     offset = 128 + site.x_zero
     places_x = width + left + right
     whole = -(-channels // 16) * 16
+    order = np.array(COLUMN_ORDER, np.uint8)
     words, offsets = _in_words(w[0], shape.dilation[1])
     constants = aligned((3, whole), np.int32)
     constants[0, :channels] = prepared.bias - offset * w[0].sum(axis=(0, 1), dtype=np.int64)
@@ -187,7 +189,9 @@ def _depthwise(site: Site) -> Bind | None:
 
         def call() -> None:
             stretch()
-            convolve_depthwise(x, padded, columns, words, offsets, constants, window, limits, prepared.register, acc, y)
+            convolve_depthwise(
+                x, padded, order, columns, words, offsets, constants, window, limits, prepared.register, acc, y
+            )
 
         return call
 
