@@ -40,6 +40,10 @@ class CalibrationError(RefqError, ValueError):
     """Calibration data that is empty, of the wrong shape, or not finite."""
 
 
+class TrainingError(RefqError, ArithmeticError):
+    """A training run that diverged; step, layer and last good checkpoint are in the text."""
+
+
 class blame:
     """Context: put a node's operation and name in front of any refq error raised inside.
 

@@ -52,8 +52,7 @@ class Conv2D(MacLayer):
         n, groups, (outputs, _, _, channels) = len(x), self.groups, w.shape
         y = np.empty((n, *window.out, outputs), np.result_type(x, w))
         columns = w.reshape(groups, outputs // groups, -1).swapaxes(1, 2)  # (G, FY*FX*C, O/G)
-        image_bytes = prod(window.out) * prod(window.kernel) * x.shape[3] * x.itemsize
-        step = max(1, _PATCH_BYTES // max(image_bytes, 1))
+        step = self._images_at_a_time(x, window)
         for start in range(0, n, step):
             seen = patches(pad_image(x[start : start + step], window), window)
             for g in range(groups):
@@ -61,6 +60,10 @@ class Conv2D(MacLayer):
                 part = y[start : start + step, ..., g * (outputs // groups) : (g + 1) * (outputs // groups)]
                 part[...] = (rows @ columns[g]).reshape(part.shape)
         return y
+
+    def _images_at_a_time(self, x: Array, window: Window) -> int:
+        image_bytes = prod(window.out) * prod(window.kernel) * x.shape[3] * x.itemsize
+        return max(1, _PATCH_BYTES // max(image_bytes, 1))
 
     def binary_product(self, x: Array, w: Array) -> NDArray[np.int32] | None:
         if self.groups > 1:
@@ -108,15 +111,22 @@ class Conv2D(MacLayer):
         )
 
     def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
+        """Notes: dw is one product with the patches a group, dx one product a kernel place, added where it lies."""
         window = self.window(x.shape, w.shape)
         padded = pad_image(x, window)
         dpadded, dw = np.zeros_like(padded), np.zeros_like(w)
         channels, outputs = w.shape[3], w.shape[0] // self.groups
-        for g in range(self.groups):
-            c, o = slice(g * channels, (g + 1) * channels), slice(g * outputs, (g + 1) * outputs)
-            for fy, fx in np.ndindex(*window.kernel):
-                tap(dpadded, window, fy, fx)[..., c] += dy[..., o] @ w[o, fy, fx]
-                dw[o, fy, fx] = np.tensordot(dy[..., o], tap(padded, window, fy, fx)[..., c], ((0, 1, 2), (0, 1, 2)))
+        step = self._images_at_a_time(x, window)
+        for start in range(0, len(x), step):
+            seen = patches(padded[start : start + step], window)
+            part, dpart = dy[start : start + step], dpadded[start : start + step]
+            for g in range(self.groups):
+                c, o = slice(g * channels, (g + 1) * channels), slice(g * outputs, (g + 1) * outputs)
+                rows = part[..., o].reshape(-1, outputs)
+                dw[o] += (rows.T @ seen[..., c].reshape(len(rows), -1)).reshape(dw[o].shape)
+                for fy, fx in np.ndindex(*window.kernel):
+                    place = tap(dpart, window, fy, fx)[..., c]
+                    place += (rows @ w[o, fy, fx]).reshape(place.shape)
         return crop_image(dpadded, window), dw
 
     def nest(self, x: Shape, w: Shape, b: Shape | None = None) -> LoopNest:

@@ -1,0 +1,13 @@
+"""A small network for handwritten digits of 8 by 8 pixels (scikit-learn's load_digits)."""
+
+from models.keras_writer import Network
+
+
+def build(input_shape: tuple[int, ...] = (8, 8, 1), classes: int = 10, width: int = 16) -> Network:
+    """Three convolutions with batch normalization and ReLU, the second of stride 2; mean; dense layer."""
+    net = Network("digits")
+    x = net.input(input_shape)
+    for filters, stride in ((width, 1), (2 * width, 2), (2 * width, 1)):
+        x = net.activation(net.batch_norm(net.conv(x, filters, 3, stride, bias=False)), "relu")
+    net.output(net.dense(net.global_average(x), classes, activation="softmax"))
+    return net

@@ -1,0 +1,41 @@
+"""Training in NumPy: a reverse sweep over a graph, and what goes around it.
+
+>>> from refq.training import fit, sgd, cosine
+>>> trained = fit(graph, (images, labels), epochs=20, optimizer=sgd(momentum=0.9))          # doctest: +SKIP
+"""
+
+from refq.training.batches import batches, chain, flip, pad_crop
+from refq.training.checkpoint import State, load_state, save_state
+from refq.training.fit import Trained, fit
+from refq.training.losses import distillation, mean_squared_error, softmax_cross_entropy, squared_hinge
+from refq.training.network import Network
+from refq.training.optimizers import Optimizer, adam, adamw, sgd
+from refq.training.schedules import constant, cosine, stepwise, warm_up
+from refq.training.sweep import Tape, forward
+
+__all__ = [
+    "Network",
+    "Optimizer",
+    "State",
+    "Tape",
+    "Trained",
+    "adam",
+    "adamw",
+    "batches",
+    "chain",
+    "constant",
+    "cosine",
+    "distillation",
+    "fit",
+    "flip",
+    "forward",
+    "load_state",
+    "mean_squared_error",
+    "pad_crop",
+    "save_state",
+    "sgd",
+    "softmax_cross_entropy",
+    "squared_hinge",
+    "stepwise",
+    "warm_up",
+]

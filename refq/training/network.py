@@ -1,0 +1,109 @@
+"""Network: a graph as a training run sees it, and the values that the run changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refq.errors import GraphError
+from refq.graph import Graph, QParams
+from refq.layers import layer_class
+from refq.quantizers.apply import dequantize_array
+from refq.quantizers.learning.protocol import Trainable
+
+Array = NDArray[Any]
+Values = dict[str, Array]
+Surrogate = Callable[[Array, Array, float], Array]
+"""(dy, x, progress) -> dx: what stands for the gradient of a step function."""
+
+_STATISTICS = ("mean", "variance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """What is trained, and how.
+
+    Parameters
+    ----------
+    graph : Graph
+    quantizers : tensor name -> rule, for weights and activations
+    surrogates : op -> gradient rule that takes the place of the layer's (Binarize)
+    frozen : names of constants that stay as they are
+    frozen_statistics : part of the training after which normalization uses its running averages; 0 always, 1 never
+    momentum : of the running averages, average <- momentum * average + (1 - momentum) * batch
+    """
+
+    graph: Graph
+    quantizers: Mapping[str, Trainable] = field(default_factory=dict[str, Trainable])
+    surrogates: Mapping[str, Surrogate] = field(default_factory=dict[str, Surrogate])
+    frozen: frozenset[str] = frozenset()
+    frozen_statistics: float = 1.0
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.graph.shape_only:
+            raise GraphError(f"{self.graph.name!r} holds shapes only; training needs weights to start from")
+        unknown = sorted(self.frozen - set(self.graph.constants))
+        if unknown:
+            raise GraphError(f"frozen={unknown} are no constants of {self.graph.name!r}")
+
+    def start(self, dtype: Any = np.float32) -> tuple[Values, Values]:
+        """(values, statistics): real constants that training changes, and averages it keeps.
+
+        Learned values of quantizers are not among them: they start with the first batch.
+        """
+        values: Values = {}
+        statistics: Values = {}
+        for node in self.graph.nodes:
+            cls = layer_class(node.op)
+            for i, name in enumerate(node.inputs):
+                operand = cls.operands[min(i, len(cls.operands) - 1)].strip("*?")
+                if name not in self.graph.constants or operand not in cls.parameters or name in self.frozen:
+                    continue
+                array = real_constant(self.graph, name)
+                if array.dtype.kind != "f":
+                    continue
+                is_average = node.op == "BatchNormalization" and operand in _STATISTICS
+                (statistics if is_average else values)[name] = array.astype(dtype)
+        return values, statistics
+
+    def settled(self, values: Values, statistics: Values, grids: Mapping[str, QParams]) -> Graph:
+        """The graph with trained constants, and the grids that a sweep outside training used.
+
+        Parameters
+        ----------
+        values, statistics : as trained, learned values of quantizers under tensor//name
+        grids : tensor name -> grid, of `Tape.grids`
+        """
+        constants, tensors = dict(self.graph.constants), dict(self.graph.tensors)
+        grids = dict(grids)
+        for name in constants:
+            if name in self.quantizers:
+                x = values.get(name, statistics.get(name, real_constant(self.graph, name)))
+                learned = learned_of(name, values, statistics)
+                constants[name], grids[name] = self.quantizers[name].stored(x, learned)
+            elif name in values or name in statistics:
+                constants[name] = (values | statistics)[name]
+            if constants[name].dtype == np.float64:
+                constants[name] = constants[name].astype(np.float32)
+        for name in tensors:
+            grid = grids.get(name, tensors[name].qparams)
+            dtype = constants[name].dtype.name if name in constants else tensors[name].dtype
+            tensors[name] = replace(tensors[name], qparams=grid, dtype=dtype)
+        return replace(self.graph, constants=constants, tensors=tensors)
+
+
+def real_constant(graph: Graph, name: str) -> Array:
+    """A constant as reals, codes decoded."""
+    array, grid = graph.constants[name], graph.tensors[name].qparams
+    return dequantize_array(array, grid) if grid is not None and array.dtype.kind in "iu" else array
+
+
+def learned_of(name: str, *stores: Mapping[str, Array]) -> Values:
+    """The learned values of one tensor's quantizer, by their own names."""
+    prefix = f"{name}//"
+    return {key[len(prefix) :]: value for store in stores for key, value in store.items() if key.startswith(prefix)}

@@ -1,0 +1,211 @@
+"""The two sweeps over a graph: forward onto a tape, and back along it.
+
+A tape is a list of steps, each with the function that turns gradients of what it wrote into gradients of what it read.
+A tensor with a quantizer is there twice: as computed, and (with a mark behind its name) as its readers see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refq.errors import blame
+from refq.graph import Node, QParams
+from refq.layers import MacLayer, layer_class, layer_for
+from refq.layers.base import FixedGrid
+from refq.quantizers.apply import fake_quantize
+from refq.quantizers.learning.protocol import Moment
+from refq.training.network import Network, Values, learned_of, real_constant
+from refq.training.normalization import normalize_batch
+
+Array = NDArray[Any]
+Pull = Callable[[list[Array]], tuple[Array | None, ...]]
+
+_SEEN = "\0seen"
+
+
+@dataclass(slots=True)
+class Tape:
+    """What a forward sweep leaves.
+
+    values : key -> array; the last ones of a tensor are those its readers see, under `seen(name)`
+    grids : tensor name -> grid
+    started : learned values that quantizers started with, tensor//name
+    statistics : running averages after this batch
+    """
+
+    values: Values = field(default_factory=dict)
+    grids: dict[str, QParams] = field(default_factory=dict)
+    started: Values = field(default_factory=dict)
+    statistics: Values = field(default_factory=dict)
+    steps: list[tuple[tuple[str, ...], tuple[str, ...], Pull]] = field(default_factory=list)
+
+    def seen(self, name: str) -> str:
+        """The key under which readers find a tensor."""
+        return name + _SEEN if name + _SEEN in self.values else name
+
+    def gradients(self, slopes: Mapping[str, Array]) -> Values:
+        """The reverse sweep: gradients of every key, from those of some tensors as their readers see them."""
+        total: dict[str, Array] = {self.seen(name): slope for name, slope in slopes.items()}
+        for read, written, pull in reversed(self.steps):
+            if not any(key in total for key in written):
+                continue
+            dys = [total[key] if key in total else np.zeros_like(self.values[key]) for key in written]
+            for key, slope in zip(read, pull(dys), strict=True):
+                if key and slope is not None:
+                    total[key] = total[key] + slope if key in total else slope
+        return total
+
+
+def forward(network: Network, values: Values, statistics: Values, inputs: Values, moment: Moment) -> Tape:
+    """Run a network on a batch.
+
+    Parameters
+    ----------
+    values, statistics : of `Network.start`; a quantizer without learned values among them starts on what it sees
+    inputs : graph input -> real array
+    moment : where training stands
+    """
+    tape = Tape()
+    sweep = _Sweep(network, values, statistics, moment, tape)
+    for name, array in inputs.items():
+        sweep.write(name, array)
+    for node in network.graph.nodes:
+        with blame(node), np.errstate(all="ignore"):  # what is not finite stops the run, with the layer's name
+            sweep.compute(node)
+    return tape
+
+
+class _Sweep:
+    def __init__(self, network: Network, values: Values, statistics: Values, moment: Moment, tape: Tape) -> None:
+        self.network, self.values, self.statistics = network, values, statistics
+        self.moment, self.tape = moment, tape
+        self.is_quantized = network.graph.is_quantized or bool(network.quantizers)
+
+    def write(self, name: str, array: Array, axis: int | None = None) -> None:
+        """A tensor as computed, and as its quantizer lets readers see it."""
+        tape = self.tape
+        tape.values[name] = array
+        rule = self.network.quantizers.get(name)
+        if rule is None:
+            grid = self.network.graph.tensors[name].qparams
+            if grid is not None:
+                self.round(name, grid)
+            return
+        learned = learned_of(name, self.values, self.statistics)
+        if not learned:
+            learned = rule.start(array, axis)
+            tape.started |= {f"{name}//{key}": value for key, value in learned.items()}
+        if self.moment.training and rule.observed:
+            moved = rule.observe(array, learned, self.moment)
+            tape.statistics |= {f"{name}//{key}": value for key, value in moved.items()}
+            learned = {**learned, **moved}
+        keys = [key for key in learned if key not in rule.observed]
+        y, pull = rule.apply(array, learned, self.moment)
+        grid = rule.grid(learned)
+        if grid is not None:
+            tape.grids[name] = grid
+
+        def back(dys: list[Array]) -> tuple[Array | None, ...]:
+            dx, slopes = pull(dys[0])
+            return dx, *(slopes.get(key) for key in keys)
+
+        tape.values[name + _SEEN] = y
+        tape.steps.append(((name, *(f"{name}//{key}" for key in keys)), (name + _SEEN,), back))
+
+    def round(self, name: str, grid: QParams) -> None:
+        """Put a tensor on a grid that something else determines; gradients pass."""
+        self.tape.grids[name] = grid
+        self.tape.values[name + _SEEN] = fake_quantize(self.tape.values[name], grid)
+        self.tape.steps.append(((name,), (name + _SEEN,), lambda dys: (dys[0],)))
+
+    def constant(self, node: Node, place: int, name: str) -> None:
+        """Bring a constant onto the tape."""
+        if name in self.tape.values:
+            return
+        layer = layer_class(node.op)
+        array = next(s[name] for s in (self.values, self.statistics, self._held(name)) if name in s)
+        if issubclass(layer, MacLayer) and place == 2 and self.is_quantized:
+            self.tape.values[name] = array
+            grid = self.bias_grid(node)
+            if grid is not None:
+                self.round(name, grid)
+            return
+        self.write(name, array, layer.weight_axis if issubclass(layer, MacLayer) and place == 1 else None)
+
+    def _held(self, name: str) -> Values:
+        array = real_constant(self.network.graph, name)
+        dtype = next(iter(self.values.values())).dtype if self.values else array.dtype
+        return {name: array.astype(dtype) if array.dtype.kind == "f" else array}
+
+    def bias_grid(self, node: Node) -> QParams | None:
+        """int32 at scale s_x * s_w, 64 bits beside activations of more than 8."""
+        x, w = (self.tape.grids.get(name) for name in node.inputs[:2])
+        if x is None or w is None:
+            return None
+        scale = np.maximum(x.scale * w.scale, np.finfo(np.float32).tiny)
+        return QParams(scale=scale, axis=None if scale.ndim == 0 else 0, bits=32 if x.bits <= 8 else 64)
+
+    def compute(self, node: Node) -> None:
+        tape = self.tape
+        for place, name in enumerate(node.inputs):
+            if name in self.network.graph.constants:
+                self.constant(node, place, name)
+        keys = tuple(tape.seen(name) if name else "" for name in node.inputs)
+        arrays = [tape.values[key] if key else None for key in keys]
+        result, pull = self.evaluate(node, arrays)
+        outputs = result if isinstance(result, tuple) else (result,)
+        if node.clamp is not None:
+            outputs, pull = _clamped(node.clamp, outputs, pull)
+        tape.steps.append((keys, node.outputs, pull))
+        for name, y in zip(node.outputs, outputs, strict=True):
+            self.settle(node, name, y)
+
+    def settle(self, node: Node, name: str, y: Array) -> None:
+        """The output on its grid: one of its own, the input's, or one the function's range gives."""
+        rule, first = layer_class(node.op).output_grid, self.tape.grids.get(node.inputs[0]) if node.inputs else None
+        if name in self.network.quantizers or not self.is_quantized or y.dtype.kind != "f":
+            self.write(name, y)
+            return
+        self.tape.values[name] = y
+        held = self.network.graph.tensors[name].qparams
+        if isinstance(rule, FixedGrid):
+            self.round(name, rule.qparams(held.bits, held.signed) if held is not None else rule.qparams(8, True))
+        elif rule == "same" and first is not None:
+            self.round(name, first)
+        elif held is not None:
+            self.round(name, held)
+
+    def evaluate(self, node: Node, arrays: list[Any]) -> tuple[Any, Pull]:
+        """What the node computes, and its gradient rule."""
+        layer = layer_for(node)
+        is_live = self.moment.training and self.moment.progress < self.network.frozen_statistics
+        if node.op == "BatchNormalization" and is_live:
+            return self.normalize(node, layer, arrays)
+        y = layer.forward(*arrays)
+        surrogate = self.network.surrogates.get(node.op)
+        if surrogate is not None:
+            return y, lambda dys: (surrogate(dys[0], arrays[0], self.moment.progress),)
+        return y, lambda dys: layer.grad(tuple(dys) if isinstance(y, tuple) else dys[0], *arrays)
+
+    def normalize(self, node: Node, layer: Any, arrays: list[Any]) -> tuple[Array, Pull]:
+        x, gamma, beta = arrays[:3]
+        y, mean, variance, pull = normalize_batch(x, gamma, beta, layer.axis, layer.epsilon)
+        keep = x.dtype.type(self.network.momentum)
+        for name, seen in zip(node.inputs[3:], (mean, variance), strict=True):
+            old = self.tape.statistics.get(name, self.tape.values[name])
+            self.tape.statistics[name] = keep * old + (1 - keep) * seen
+        return y, lambda dys: (*pull(dys[0]), None, None)
+
+
+def _clamped(limits: tuple[float, float], outputs: tuple[Array, ...], pull: Pull) -> tuple[tuple[Array, ...], Pull]:
+    low, high = limits
+
+    def back(dys: list[Array]) -> tuple[Array | None, ...]:
+        return pull([dy * ((y > low) & (y < high)) for dy, y in zip(dys, outputs, strict=True)])
+
+    return tuple(np.clip(y, low, high) for y in outputs), back
