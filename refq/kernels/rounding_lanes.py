@@ -67,7 +67,7 @@ def _products(builder: Any, acc: Any, m: tuple[Any, Any]) -> list[Any]:
 class Double:
     """RDbP(SRDHM(acc, m), s): half up by 31 places, then half away from zero by s.
 
-    The second step is (h + 2**(s - 1) - [h < 0]) >> s for s > 0, and h for s = 0.
+    The second step is (h + 2**(s - 1) - [h < 0]) >> s for s > 0, and h for s = 0, where |acc| + 2**(s - 1) < 2**31.
     """
 
     m: tuple[Any, Any]
