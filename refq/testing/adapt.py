@@ -30,8 +30,8 @@ def subject_of(value: Any, *, rounding: RoundingMode = "half_even", shape: tuple
 
     Parameters
     ----------
-    value : QParams, Levels, Bases, ProductCodebook, VectorCodebook of one stage, Requantizer, Accumulator
-    rounding : of QParams
+    value : QParams, Levels, Bases, ProductCodebook, VectorCodebook, Requantizer, Accumulator
+    rounding : of QParams; "stochastic" also of Levels without blocks
     shape : of the tensors, where the value has channels or blocks; default: a few indices an axis
     """
     if isinstance(value, QParams):
@@ -39,7 +39,9 @@ def subject_of(value: Any, *, rounding: RoundingMode = "half_even", shape: tuple
             return _blocks(value, value.scale[..., None], shape, partial(_one_scale, rounding))
         return _uniform(value, rounding) if value.scale.ndim == 0 else _channels(value, rounding, shape)
     if isinstance(value, Levels):
-        return _levels(value) if value.levels.ndim == 1 else _blocks(value, value.levels, shape, _one_levels)
+        if value.levels.ndim > 1:
+            return _blocks(value, value.levels, shape, _one_levels)
+        return _stochastic_levels(value) if rounding == "stochastic" else _levels(value)
     if isinstance(value, Bases):
         return _bases(value) if value.alphas.ndim == 1 else _blocks(value, value.alphas, shape, _one_bases)
     if isinstance(value, ProductCodebook):
@@ -47,7 +49,7 @@ def subject_of(value: Any, *, rounding: RoundingMode = "half_even", shape: tuple
         encoder, decoder = partial(encode, value), partial(decode, value)
         name = f"product {subspaces} x {count}"
         return VectorQuantizer(name=name, encode=encoder, decode=decoder, counts=(count,) * subspaces, dims=value.dims)
-    if isinstance(value, VectorCodebook) and value.stages == 1 and not int(np.prod(value.tail)) % value.width:
+    if isinstance(value, VectorCodebook):
         return _codebook(value)
     if isinstance(value, Requantizer):
         return requantizer(value)
@@ -142,6 +144,18 @@ def _levels(value: Levels) -> Quantizer:
     )
 
 
+def _stochastic_levels(value: Levels) -> Quantizer:
+    levels = value.levels
+    return Quantizer.levels(
+        value.quantize_stochastic,
+        value.dequantize,
+        value.count,
+        name=f"{value.count} levels in [{levels[0]:g}, {levels[-1]:g}] stochastic",
+        rounding="stochastic",
+        nearest=False,
+    )
+
+
 def _scaled_levels(value: Levels) -> Callable[[float], Quantizer] | None:
     """Powers of two scale exactly while nothing leaves the normal float32 numbers."""
     held = np.abs(np.concatenate([value.levels, value.thresholds]))
@@ -170,14 +184,28 @@ def _bases(value: Bases) -> Quantizer:
 
 
 def _codebook(value: VectorCodebook) -> VectorQuantizer:
-    """One stage, and groups that fill an output: what a stage leaves over, and padding, have no nearest codeword."""
-    dims = int(np.prod(value.tail))
+    """A sum of stages, and a group that padding fills up, need not be the nearest there is: only stage by stage."""
+    dims, stages = int(np.prod(value.tail)), value.stages
+    is_plain = stages == 1 and not dims % value.width
+
+    def shaped(codes: Array) -> Array:
+        return np.asarray(codes).reshape(len(codes), value.positions, stages)
+
+    def partial_sum(codes: Array, count: int) -> Array:
+        books = np.arange(value.positions) if value.sharing == "position" else np.zeros(value.positions, np.int64)
+        numbers = shaped(codes)
+        return sum(value.centroids[books, stage, numbers[..., stage]].astype(np.float64) for stage in range(count))
+
     return VectorQuantizer(
-        name=f"codebook of {value.positions} groups of {value.width}, sharing {value.sharing}",
-        encode=lambda x: value.quantize(x.reshape(-1, *value.tail))[..., 0],
-        decode=lambda codes: value.dequantize(codes[..., None]).reshape(len(codes), dims),
-        counts=(value.centroids.shape[2],) * value.positions,
+        name=f"codebook of {value.positions} groups of {value.width}, {stages} stages, sharing {value.sharing}",
+        encode=lambda x: value.quantize(x.reshape(-1, *value.tail)).reshape(len(x), -1),
+        decode=lambda codes: value.dequantize(shaped(codes)).reshape(len(codes), dims),
+        counts=(value.centroids.shape[2],) * (value.positions * stages),
         dims=dims,
+        stages=stages,
+        partial=partial_sum,
+        nearest=is_plain,
+        recovers=is_plain,
     )
 
 

@@ -153,10 +153,15 @@ class VectorQuantizer:
     Parameters
     ----------
     name : str
-    encode : reals (points, dims) -> codes (points, subspaces)
+    encode : reals (points, dims) -> codes (points, subspaces * stages), the stages of a subspace side by side
     decode : codes -> reals
-    counts : codewords of every subspace
+    counts : codewords of every column of codes
     dims : dimensions of a vector
+    stages : codewords that are added up; a later one stands for what the ones before leave over
+    partial : (codes, n) -> reals (points, subspaces, width), the sums of the first n stages; the places behind the last
+        dimension are padding, where data is 0. None where only the whole is known
+    nearest : a code names the nearest vector of all
+    recovers : a vector of codewords is encoded as itself
     """
 
     name: str
@@ -164,6 +169,10 @@ class VectorQuantizer:
     decode: Callable[[Array], Array]
     counts: tuple[int, ...]
     dims: int
+    stages: int = 1
+    partial: Callable[[Array, int], Array] | None = None
+    nearest: bool = True
+    recovers: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -299,11 +308,17 @@ class RangeObserver:
     """observe(seen, batch) -> what has been seen, `seen` None at first; interval(seen) -> (low, high).
 
     covers : no value may lie outside the interval (min/max); False for ranges that clip on purpose
+    within : the interval reaches no farther than the values seen, and 0
+    scales : the interval of c times the values is c times the interval
+    ordered : batches have an order (moving averages): neither merging nor another order gives the same
     merge : two of what has been seen -> one, or None where observers do not merge
     """
 
     observe: Callable[[Any, Array], Any]
     interval: Callable[[Any], tuple[float, float]]
     covers: bool = True
+    within: bool = False
+    scales: bool = False
+    ordered: bool = False
     merge: Callable[[Any, Any], Any] | None = None
     name: str = "observer"

@@ -34,11 +34,11 @@ def grid_classes():
 
 
 def range_classes():
-    """Ranges whose states merge."""
+    """Every way to choose an interval."""
     found = []
     for module in iter_modules(refq.quantizers.ranges.__path__, "refq.quantizers.ranges."):
         for _, kind in inspect.getmembers(import_module(module.name), inspect.isclass):
-            if is_dataclass(kind) and kind.__module__ == module.name and {"observe", "merge"} <= set(vars(kind)):
+            if is_dataclass(kind) and kind.__module__ == module.name and hasattr(kind, "limits"):
                 found.append(kind)
     return found
 

@@ -94,6 +94,13 @@ def stochastic(grid=GRID, quantize=None):
     return Quantizer.uniform(quantize, lambda c: dequantize_array(c, grid), grid, "stochastic", name="broken")
 
 
+UNEVEN, EVEN = Levels(levels=[-1, 0, 1, 4]), Levels(levels=[-1, 0.5, 2, 4])
+
+
+def stochastic_levels(quantize):
+    return Quantizer.levels(quantize, UNEVEN.dequantize, 4, name="broken", rounding="stochastic", nearest=False)
+
+
 def always_up(x, rng):
     return np.clip(np.ceil(steps(x)), -8, 7).astype(int)
 
@@ -140,6 +147,31 @@ def vectors(encode, decode=None):
         decode=lambda c: table[np.clip(c[:, 0], 0, 3)] if decode is None else decode(c),
         counts=(4,),
         dims=2,
+    )
+
+
+def two_stages(pick):
+    """1-D points as the sum of a coarse and a fine codeword; `pick` spoils the code of a stage."""
+    coarse, fine = np.array([-4.0, 0.0, 4.0]), np.array([-1.0, 0.0, 1.0])
+
+    def encode(x):
+        first = np.abs(x - coarse).argmin(1)
+        second = np.abs(x[:, 0, None] - coarse[first][:, None] - fine).argmin(1)
+        return np.stack(pick(first, second), 1)
+
+    def partial(codes, stages):
+        return (coarse[codes[:, 0]] + (fine[codes[:, 1]] if stages == 2 else 0))[:, None, None]
+
+    return VectorQuantizer(
+        name="broken",
+        encode=encode,
+        decode=lambda codes: partial(codes, 2)[:, 0].astype(np.float32),
+        counts=(3, 3),
+        dims=1,
+        stages=2,
+        partial=partial,
+        nearest=False,
+        recovers=False,
     )
 
 
@@ -228,8 +260,8 @@ def unsigned_high_nibble(x, y):
     return (x & 15) * (y & 15)
 
 
-def observer(observe, merge=None):
-    return RangeObserver(name="broken", observe=observe, interval=lambda seen: seen, merge=merge)
+def observer(observe, merge=None, **declared):
+    return RangeObserver(name="broken", observe=observe, interval=lambda seen: seen, merge=merge, **declared)
 
 
 def last_batch(seen, x):
@@ -284,9 +316,15 @@ BROKEN = [
     ("unbiased", stochastic(quantize=always_up)),
     ("floor or ceil", stochastic(quantize=far_noise)),
     ("seeded", stochastic(quantize=with_a_seed_of_its_own)),
+    ("unbiased", stochastic_levels(lambda x, rng: UNEVEN.quantize(x))),
+    ("unbiased", stochastic_levels(lambda x, rng: EVEN.quantize_stochastic(x, rng))),
+    ("floor or ceil", stochastic_levels(lambda x, rng: rng.integers(0, 4, np.shape(x)))),
+    ("seeded", stochastic_levels(lambda x, rng: UNEVEN.quantize_stochastic(x, np.random.default_rng(0)))),
     ("range", vectors(lambda codes, x: codes + 1)),
     ("round trip", vectors(lambda codes, x: codes // 2)),
     ("nearest", vectors(lambda codes, x: np.where(codes == 3, 0, codes))),
+    ("nearest of a stage", two_stages(lambda first, second: (first, np.minimum(second + 1, 2)))),
+    ("nearest of a stage", two_stages(lambda first, second: (np.maximum(first - 1, 0), second))),
     ("rows", vectors(lambda codes, x: np.where(np.arange(len(x))[:, None] == 1, 0, codes))),
     ("big integers", rule("double", rounds="single")),
     ("big integers", rule("single", rounds="single_away")),
@@ -324,6 +362,8 @@ BROKEN = [
     ("covers", observer(first_element)),
     ("merge", observer(last_batch)),
     ("merge", observer(covering, merge=lambda a, b: b)),
+    ("within", observer(lambda seen, x: (-1.0, float(x.max()) + 1), within=True)),
+    ("scale by powers of two", observer(lambda seen, x: (float(x.min()) - 1, float(x.max())), scales=True)),
 ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from refq.compress import huffman_decode, huffman_encode
 from refq.errors import RangeError
 from refq.graph import Graph, Node, QParams, TensorSpec
 from refq.interpret import node_function
@@ -15,8 +16,9 @@ from refq.numerics.fixed_point import quantize_multiplier
 from refq.numerics.lookup import code_table
 from refq.numerics.matmul import exact_matmul
 from refq.numerics.rounding import ROUNDING_MODES
-from refq.quantizers import MinMax, PerChannel, PerChannelGroup, PerGroup, Uniform
+from refq.quantizers import Bases, Levels, PerChannel, PerChannelGroup, PerGroup, Sign, Uniform
 from refq.quantizers.product import train_product_codebook
+from refq.quantizers.ranges import Aciq, MeanSquaredError, MinMax, MovingAverage, Pact, Percentile
 from refq.quantizers.vectors import Vectors
 from refq.testing import (
     BinaryDot,
@@ -31,6 +33,7 @@ from refq.testing import (
     laws_for,
     subject_of,
 )
+from refq.verify.words import WordFormat, hex_text, parse_hex
 from tests.property.builtin_grids import fitted, forms, grid_classes, range_classes
 
 FEW = 2
@@ -94,10 +97,29 @@ def test_uniform_grids_obey_their_laws_with_every_rounding_mode(rounding, bits):
                 check_all(subject_of(grid, rounding=rounding), 0)
 
 
-@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+@pytest.mark.parametrize("bits", range(1, 17))
 def test_stochastic_rounding_is_unbiased_and_seeded(bits):
-    for zero in (0, -(1 << (bits - 1))):
-        check_all(subject_of(QParams(scale=0.25, zero_point=zero, bits=bits), rounding="stochastic"))
+    for signed, narrow in ((True, False), (True, True), (False, False)):
+        if bits == 1 and signed:
+            continue
+        plain = QParams(scale=0.25, zero_point=0 if signed else 1, bits=bits, signed=signed, narrow=narrow)
+        for zero in (plain.qmin, (plain.qmin + plain.qmax) // 2, plain.qmax):
+            grid = QParams(scale=0.25, zero_point=zero, bits=bits, signed=signed, narrow=narrow)
+            check_all(subject_of(grid, rounding="stochastic"))
+
+
+@pytest.mark.parametrize("kind", GRIDS, ids=lambda kind: kind.__name__)
+def test_levels_round_stochastically_without_bias(kind):
+    forms_of = [value for value in widths(kind, 8) if isinstance(value, Levels)]
+    for value in forms_of[:12]:
+        check_all(subject_of(value, rounding="stochastic"))
+    assert forms_of or isinstance(next(widths(kind, 8)), Bases | QParams)
+
+
+def test_stochastic_signs_are_unbiased_inside_their_levels():
+    check_all(subject_of(Sign().fit(np.zeros(1), (0,)), rounding="stochastic"))
+    for alpha in (0.5, 3.0):
+        check_all(subject_of(Levels(levels=[-alpha, alpha]), rounding="stochastic"))
 
 
 @pytest.mark.parametrize("subspaces", [1, 2])
@@ -108,6 +130,16 @@ def test_codebooks_of_vectors_obey_their_laws(subspaces):
         check_all(train_product_codebook(x, subspaces=subspaces, centroids=count, generator=generator))
     for grid in (Vectors(width=2, bits=3), Vectors(width=1, bits=4), Vectors(width=2, bits=2, sharing="position")):
         check_all(grid.fit(x))
+
+
+@pytest.mark.parametrize("sharing", ["all", "position"])
+@pytest.mark.parametrize(("width", "stages"), [(2, 2), (2, 3), (3, 1), (3, 2), (8, 1)])
+def test_residual_stages_and_padded_groups_obey_their_laws(sharing, width, stages):
+    x = np.random.default_rng(2).normal(size=(60, 2, 2)).astype(np.float32)
+    for bits in (1, 3):
+        subject = subject_of(Vectors(width=width, bits=bits, stages=stages, sharing=sharing).fit(x))
+        assert "nearest of a stage" in {law.name for law in laws_for(subject)}
+        check_all(subject, 10)
 
 
 def test_a_grid_of_many_scales_is_no_quantizer_of_one():
@@ -184,6 +216,42 @@ def test_packed_signs_come_back():
     check_all(Packing(pack=pack_bits, unpack=lambda p, count: p.unpack()[0][:count], bits=1, binary=True), 20)
 
 
+@pytest.mark.parametrize("order", ["little", "big"])
+@pytest.mark.parametrize("lanes", [1, 3, 8])
+@pytest.mark.parametrize(("bits", "signed"), [(n, s) for n in (1, 2, 3, 4, 5, 8, 12, 16) for s in (True, False)])
+def test_hexadecimal_memories_come_back(bits, signed, lanes, order):
+    words = WordFormat(bits=bits, lanes=lanes, order=order, signed=signed)
+
+    def unpack(text, count):
+        return words.unpack(parse_hex(text, "memory", words.digits).words, count)
+
+    check_all(
+        Packing(
+            pack=lambda codes: hex_text(words.pack(codes), words.digits),
+            unpack=unpack,
+            bits=bits,
+            signed=signed,
+            binary=bits == 1 and signed,
+            name=f"hex of {lanes} x {bits} bits",
+        ),
+        3,
+    )
+
+
+def test_huffman_codes_come_back():
+    for bits in (1, 4, 8, 12):
+        check_all(
+            Packing(
+                pack=huffman_encode,
+                unpack=lambda data, count: huffman_decode(data)[:count],
+                bits=bits,
+                signed=False,
+                name="huffman",
+            ),
+            10,
+        )
+
+
 def test_bytes_are_products_of_nibbles():
     def multiply(x, y):
         return [bit_serial_matmul([[a]], [[b]], 5, 5)[0, 0] for a, b in zip(x, y, strict=True)]
@@ -208,20 +276,28 @@ def test_tables_equal_direct_evaluation(function):
     check_all(CodeTable(table=code_table(function, grid, out), direct=direct, increasing=rises))
 
 
+WITHIN = (Aciq, MinMax, MovingAverage, Pact, Percentile, MeanSquaredError)
+"""Others start from moments of the data and may reach farther than it."""
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("kind", range_classes(), ids=lambda kind: kind.__name__)
-def test_observed_ranges_cover_and_merge(kind):
-    chosen = kind()
+def test_observed_ranges_scale_and_merge(kind, symmetric):
+    chosen, grid = kind(), Uniform(bits=4, symmetric=symmetric)
 
     def interval(seen):
-        low, high = chosen.limits(seen, Uniform())
+        low, high = chosen.limits(seen, grid)
         return low[0], high[0]
 
     observer = RangeObserver(
         name=kind.__name__,
         observe=lambda seen, x: chosen.observe(seen, x[None]),
         interval=interval,
-        merge=chosen.merge,
-        covers=kind is MinMax,
+        merge=getattr(chosen, "merge", None),
+        covers=kind is MinMax and not symmetric,
+        within=kind in WITHIN and not symmetric,
+        scales=True,
+        ordered=kind is MovingAverage,
     )
     check_all(observer, 5)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from hypothesis import strategies as st
@@ -175,6 +176,7 @@ def codeword_vectors(q: VectorQuantizer) -> Array:
     "round trip",
     "encode(decode(codes)) decodes to the same vectors, for every codeword of every subspace",
     "a codeword is nearest to itself",
+    when=lambda q: q.recovers,
     fixed=lambda q: (codeword_vectors(q),),
 )
 def codewords_round_trip(q: VectorQuantizer, x: Array) -> None:
@@ -200,6 +202,7 @@ def codes_name_codewords(q: VectorQuantizer, x: Array) -> None:
     "nearest",
     "no vector of equal codewords in all subspaces is nearer than D(Q(x)), up to float32 rounding",
     "Jegou, Douze, Schmid 2011, eq. (1)",
+    when=lambda q: q.nearest,
     drawn=vectors,
 )
 def nearest_codeword(q: VectorQuantizer, x: Array) -> None:
@@ -208,6 +211,36 @@ def nearest_codeword(q: VectorQuantizer, x: Array) -> None:
     best = ((x[:, None].astype(np.float64) - table) ** 2).sum(-1).min(-1)
     size = (x.astype(np.float64) ** 2).sum(-1) + (table**2).sum(-1).max()
     expect(got <= best + 1e-5 * size, got, best, row=np.arange(len(x)))
+
+
+@law(
+    VectorQuantizer,
+    5,
+    "nearest of a stage",
+    "no other codeword of a stage is nearer to what the stages before leave over, up to float32 rounding",
+    "Gong et al. 2014, section 3.4; Chen, Guan, Wang 2010, section 3",
+    when=lambda q: q.partial is not None,
+    fixed=lambda q: (codeword_vectors(q),),
+    drawn=vectors,
+)
+def nearest_of_a_stage(q: VectorQuantizer, x: Array) -> None:
+    partial = cast(Callable[[Array, int], Array], q.partial)
+    codes = np.asarray(q.encode(x)).astype(np.int64)
+    whole = np.asarray(partial(codes, q.stages), np.float64)
+    data = np.zeros((len(x), whole[0].size))
+    data[:, : q.dims] = x
+    data = data.reshape(whole.shape)
+    for stage in range(q.stages):
+
+        def error(trial: Array, stages: int = stage + 1) -> Array:
+            return ((data - np.asarray(partial(trial, stages), np.float64)) ** 2).sum(-1)
+
+        got, columns = error(codes), np.arange(stage, codes.shape[1], q.stages)
+        for k in range(max(q.counts)):
+            trial = codes.copy()
+            trial[:, columns] = np.minimum(k, np.array(q.counts)[columns] - 1)
+            size = (data**2).sum(-1) + got
+            expect(got <= error(trial) + 1e-5 * size, got, error(trial), stage=stage, codeword=k)
 
 
 @law(

@@ -96,6 +96,7 @@ def observer_covers(o: RangeObserver, values: list[list[float]]) -> None:
     "merge",
     "observing batches in any order, or apart and merging what was seen, equals observing their concatenation",
     "minimum and maximum are associative and commutative",
+    when=lambda o: not o.ordered,
     fixed=lambda o: _BATCHES,
     drawn=batches,
 )
@@ -113,3 +114,45 @@ def observer_merges(o: RangeObserver, values: list[list[float]]) -> None:
         low, high = o.interval(seen)
         if (float(low), float(high)) != whole:
             broken(whole, (float(low), float(high)), merged=[x.tolist() for x in data])
+
+
+def plain_batches(o: RangeObserver) -> SearchStrategy[list[list[float]]]:
+    """Batches of numbers that powers of two scale exactly."""
+    number = st.integers(-(1 << 20), 1 << 20).map(lambda i: i / 64)
+    return st.lists(st.lists(number, min_size=1, max_size=6), min_size=1, max_size=4)
+
+
+@law(
+    RangeObserver,
+    25,
+    "within",
+    "the interval lies within the smallest and the largest value seen, and 0",
+    "averages, percentiles and clipping narrow what was seen",
+    when=lambda o: o.within,
+    fixed=lambda o: _BATCHES,
+    drawn=batches,
+)
+def observer_stays_within(o: RangeObserver, values: list[list[float]]) -> None:
+    data = [np.array(v, np.float32) for v in values]
+    low, high = _observed(o, data)
+    least, most = min(0.0, *(float(x.min()) for x in data)), max(0.0, *(float(x.max()) for x in data))
+    if low < least or high > most:
+        broken(f"an interval within [{least}, {most}]", (low, high), batches=values)
+
+
+@law(
+    RangeObserver,
+    25,
+    "scale by powers of two",
+    "the interval of c x is c times that of x for powers of two c",
+    "a range has no unit of its own",
+    when=lambda o: o.scales,
+    fixed=lambda o: (_BATCHES[0], _BATCHES[4], [[0.0], [0.0]]),
+    drawn=plain_batches,
+)
+def observer_scales(o: RangeObserver, values: list[list[float]]) -> None:
+    low, high = _observed(o, [np.array(v, np.float32) for v in values])
+    for c in (0.25, 8.0):
+        got = _observed(o, [np.array(v, np.float32) * np.float32(c) for v in values])
+        if got != (c * low, c * high):
+            broken((c * low, c * high), got, c=c, batches=values)
