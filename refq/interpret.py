@@ -81,7 +81,7 @@ def node_function(graph: Graph, path: Path, arithmetic: Arithmetic) -> Step:
         layer = layer_for(node)
         if isinstance(layer, MacLayer):
             layer = layer.holding(graph.tensors[node.inputs[1]].codebook)
-        compute = arithmetic.rule(node.op, bits) or type(layer).integer
+        compute: Any = arithmetic.rule(node.op, bits) or type(layer).integer
         y = compute(layer, inputs, grids, outs[0] if len(outs) == 1 else outs, arithmetic.at(node.name))
         return tuple(
             y if out is None else settle(node, y, out)

@@ -190,7 +190,8 @@ class Codebook:
         """The number of the book that every code reads: shape of the codes without the axis of stages."""
         number = np.arange(prod(self._counts())).reshape(self._counts())
         for axis, (size, step) in enumerate(zip(self.codes.shape, self.sharing, strict=False)):
-            number = np.take(number, np.arange(size) // (step or max(size, 1)), axis=axis)
+            place: NDArray[np.int64] = np.arange(size) // (step or max(size, 1))
+            number = np.take(number, place, axis=axis)
         return number
 
     def decode(self) -> NDArray[np.int32]:

@@ -14,7 +14,7 @@ from refq.layers.windows import Padding, Pair, Window, crop_image, pad_image, pa
 from refq.numerics import Accumulator
 from refq.numerics.bit_convolution import bit_convolution
 from refq.numerics.bit_planes import pack_bits
-from refq.numerics.coded_products import coded_matmul
+from refq.numerics.coded_products import CodedRows, coded_matmul
 from refq.numerics.register_sums import sum_images
 
 _PATCH_BYTES = 64 << 20
@@ -80,13 +80,16 @@ class Conv2D(MacLayer):
         )
 
     def coded_product(self, x: Array, w: Codebook) -> NDArray[np.int64] | None:
-        if self.groups > 1:
-            return None
-        window = self.window(x.shape, w.shape)
+        window, held, channels = self.window(x.shape, w.shape), CodedRows.of(w), w.shape[3]
         y = np.empty((len(x), *window.out, w.shape[0]), np.int64)
+        outputs = w.shape[0] // self.groups
         for i, image in enumerate(x):
-            rows = patches(pad_image(image[None], window), window).reshape(prod(window.out), -1)
-            y[i] = coded_matmul(rows, w).reshape(y.shape[1:])
+            seen = patches(pad_image(image[None], window), window)
+            for g in range(self.groups):
+                rows = seen[..., g * channels : (g + 1) * channels].reshape(prod(window.out), -1)
+                first = g * outputs
+                part = y[i, ..., first : first + outputs]
+                part[...] = coded_matmul(rows, held.outputs(first, first + outputs)).reshape(part.shape)
         return y
 
     def terms(self, x: Array, w: Array) -> Iterator[Array]:

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refq.errors import ShapeError
-from refq.graph import LoopNest
+from refq.graph import Codebook, LoopNest
 from refq.layers.base import Array, MacLayer, Shape, elements
 from refq.layers.registry import layer
-from refq.layers.windows import Padding, Pair, Window, crop_image, pad_image, resolve, tap
+from refq.layers.windows import Padding, Pair, Window, crop_image, pad_image, patches, resolve, tap
 from refq.numerics import Accumulator
+from refq.numerics.coded_products import CodedRows, coded_matmul
 from refq.numerics.register_sums import sum_channels
 
 
@@ -40,6 +41,18 @@ class DepthwiseConv2D(MacLayer):
     def _spread(self, x: Array, w: Array) -> Array:
         multiplier = w.shape[3] // x.shape[3]
         return x if multiplier == 1 else np.repeat(x, multiplier, axis=3)
+
+    def coded_product(self, x: Array, w: Codebook) -> NDArray[np.int64] | None:
+        """Notes: codes of several weights are decoded; outputs have no inputs in common whose products they could share."""
+        if w.width > 1 or w.tail is not None:
+            return None
+        window, held = self.window(x.shape, w.shape), CodedRows.of(w, self.weight_axis)
+        y = np.empty((len(x), *window.out, w.shape[3]), np.int64)
+        for i, image in enumerate(x):
+            spread = np.repeat(image[None], w.shape[3] // x.shape[3], axis=3)
+            rows = patches(pad_image(spread, window), window).reshape(prod(window.out), -1, w.shape[3])
+            y[i] = coded_matmul(rows, held).reshape(y.shape[1:])
+        return y
 
     def terms(self, x: Array, w: Array) -> Iterator[Array]:
         window = self.window(x.shape, w.shape)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from refq.errors import AccumulatorOverflowError, ShapeError
 from refq.graph import Codebook
 from refq.graph.codebook import MULTIPLIERS
-from refq.numerics.coded_products import coded_matmul
+from refq.numerics.coded_products import CodedRows, coded_matmul
 
 
 def a_table(multiplier: str, rng: np.random.Generator, books: int, stages: int, width: int) -> Any:
@@ -97,3 +97,38 @@ def test_another_width_or_kind_is_refused() -> None:
     for x in ([[1]], [[1.0, 2.0]], [1, 2]):
         with pytest.raises(ShapeError, match="must be integers"):
             coded_matmul(x, book)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.sampled_from(MULTIPLIERS),
+    st.integers(0, 1 << 30),
+    st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 6)),
+    st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 3)),
+    st.integers(1, 3),
+    st.sampled_from([(-1, 1), (0, 3), (-255, 255)]),
+)
+def test_outputs_with_inputs_of_their_own_give_sums_of_products_too(
+    multiplier: str, seed: int, shape: Any, sharing: Any, stages: int, limits: tuple[int, int]
+) -> None:
+    book = a_book(multiplier, seed, shape, sharing, stages, 1)
+    w = book.decode().reshape(-1, shape[2]).tolist()  # outputs along the last axis
+    x = np.random.default_rng(seed).integers(limits[0], limits[1] + 1, (2, len(w), shape[2]))
+    want = [[sum(row[k][o] * w[k][o] for k in range(len(w))) for o in range(shape[2])] for row in x.tolist()]
+    assert coded_matmul(x, CodedRows.of(book, 2)).tolist() == want
+
+
+@pytest.mark.parametrize("sharing", [(0, 0, 0), (1, 0, 0), (2, 0, 2), (4, 1, 0)])
+def test_some_rows_of_coded_weights_are_those_of_the_whole(sharing: tuple[int, ...]) -> None:
+    book = a_book("lookup", 7, (6, 2, 3), sharing, 2, 2)
+    x = np.random.default_rng(0).integers(-9, 9, (4, 12))
+    whole = coded_matmul(x, book)
+    assert np.array_equal(coded_matmul(x, CodedRows.of(book).outputs(3, 5)), whole[:, 3:5])
+
+
+def test_rows_of_codes_of_several_weights_lie_along_the_first_axis_only() -> None:
+    book = a_book("lookup", 0, (2, 3), (0, 0), 1, 2)
+    with pytest.raises(ShapeError, match="first axis"):
+        CodedRows.of(book, 1)
+    with pytest.raises(ShapeError, match="integers"):
+        coded_matmul(np.zeros((1, 6, 2), np.int64), CodedRows.of(book))

@@ -13,18 +13,24 @@ from refq.graph import Codebook, Graph, Node, QParams, TensorSpec
 from refq.numerics import find_arithmetic
 
 
-def a_graph(op: str, multiplier: str, table: list[int], shape: tuple[int, ...], x_shape: tuple[int, ...]) -> Graph:
+def a_graph(
+    op: str, multiplier: str, table: list[int], shape: tuple[int, ...], x_shape: tuple[int, ...], groups: int = 1
+) -> Graph:
     rng = np.random.default_rng(3)
+    sharing = (0,) * len(shape) if multiplier != "group_rescale" else (1,) + (0,) * (len(shape) - 2) + (2,)
+    books = int(np.prod([-(-n // s) if s else 1 for n, s in zip(shape, sharing, strict=True)]))
     book = Codebook(
         codes=rng.integers(0, len(table), (*shape, 1)),
         tables=np.array(table).reshape(1, 1, -1, 1),
-        sharing=(0,) * len(shape) if multiplier != "group_rescale" else (1,) + (0,) * (len(shape) - 2) + (2,),
+        sharing=sharing,
         multiplier=multiplier,  # type: ignore[arg-type]
-        scales=rng.integers(1, 8, shape[0] * -(-shape[-1] // 2)) if multiplier == "group_rescale" else None,
+        scales=rng.integers(1, 8, books) if multiplier == "group_rescale" else None,
     )
+    outputs = shape[-1] if op == "DepthwiseConv2D" else shape[0]
+    attrs = {} if op == "Dense" else {"padding": "same", **({"groups": groups} if op == "Conv2D" else {})}
     dtype = "int16" if max(table) > 127 else "int8"
     bits = 16 if dtype == "int16" else 8
-    out = (*x_shape[:-1], shape[0])
+    out = (*x_shape[:-1], outputs)
     return Graph(
         name=op,
         nodes=(
@@ -33,16 +39,16 @@ def a_graph(op: str, multiplier: str, table: list[int], shape: tuple[int, ...], 
                 name="n",
                 inputs=("x", "w", "b"),
                 outputs=("y",),
-                attrs={"padding": "same"} if op == "Conv2D" else {},
+                attrs=attrs,
             ),
         ),
         tensors={
             "x": TensorSpec(name="x", shape=x_shape, qparams=QParams(scale=0.1, zero_point=-7)),
             "w": TensorSpec(name="w", shape=shape, dtype=dtype, qparams=QParams(scale=0.01, bits=bits), codebook=book),
-            "b": TensorSpec(name="b", shape=shape[:1], qparams=QParams(scale=0.001, bits=32 if bits == 8 else 64)),
+            "b": TensorSpec(name="b", shape=(outputs,), qparams=QParams(scale=0.001, bits=32 if bits == 8 else 64)),
             "y": TensorSpec(name="y", shape=out, qparams=QParams(scale=2.0, zero_point=3)),
         },
-        constants={"w": book.decode().astype(dtype), "b": rng.normal(size=shape[0]).astype(np.float32)},
+        constants={"w": book.decode().astype(dtype), "b": rng.normal(size=outputs).astype(np.float32)},
         inputs=("x",),
         outputs=("y",),
     )
@@ -59,11 +65,19 @@ TABLES = {
 }
 
 
-@pytest.mark.parametrize("op", ["Dense", "Conv2D"])
+LAYERS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...], int]] = {
+    "dense": ("Dense", (5, 7), (2, 7), 1),
+    "convolution": ("Conv2D", (5, 3, 2, 3), (2, 6, 5, 3), 1),
+    "grouped": ("Conv2D", (6, 3, 2, 3), (2, 6, 5, 9), 3),
+    "depthwise": ("DepthwiseConv2D", (1, 3, 2, 6), (2, 6, 5, 3), 1),
+}
+
+
+@pytest.mark.parametrize("layer", list(LAYERS))
 @pytest.mark.parametrize("multiplier", list(TABLES))
-def test_coded_weights_run_as_their_integers_do_and_survive_a_file(op: str, multiplier: str, tmp_path: Path) -> None:
-    shape, x_shape = ((5, 7), (2, 7)) if op == "Dense" else ((5, 3, 2, 3), (2, 6, 5, 3))
-    graph = a_graph(op, multiplier, TABLES[multiplier], shape, x_shape)
+def test_coded_weights_run_as_their_integers_do_and_survive_a_file(layer: str, multiplier: str, tmp_path: Path) -> None:
+    op, shape, x_shape, groups = LAYERS[layer]
+    graph = a_graph(op, multiplier, TABLES[multiplier], shape, x_shape, groups)
     codes = np.random.default_rng(0).integers(-128, 128, x_shape).astype(np.int8)
     profile = find_arithmetic("litert")
     coded = _interpret(graph, {"x": codes}, "integer", profile, None)["y"]
@@ -103,18 +117,18 @@ def test_an_accelerator_model_counts_codes_tables_and_the_multiplier() -> None:
 
 
 def test_sums_of_coded_weights_are_formed_by_the_codes(monkeypatch: pytest.MonkeyPatch) -> None:
-    from refq.layers import conv2d, dense
-    from refq.numerics.coded_products import coded_matmul
+    from refq.layers import conv2d, dense, depthwise_conv2d
+    from refq.numerics.coded_products import CodedRows, coded_matmul
 
     seen: list[str] = []
 
-    def watched(x: Any, weights: Codebook) -> Any:
+    def watched(x: Any, weights: Codebook | CodedRows) -> Any:
         seen.append(weights.multiplier)
         return coded_matmul(x, weights)
 
-    monkeypatch.setattr(conv2d, "coded_matmul", watched)
-    monkeypatch.setattr(dense, "coded_matmul", watched)
-    for op, shape, x_shape in (("Dense", (5, 7), (2, 7)), ("Conv2D", (5, 3, 2, 3), (2, 6, 5, 3))):
-        graph = a_graph(op, "shift", [-2, 0, 1], shape, x_shape)
+    for module in (conv2d, dense, depthwise_conv2d):
+        monkeypatch.setattr(module, "coded_matmul", watched)
+    for op, shape, x_shape, groups in LAYERS.values():
+        graph = a_graph(op, "shift", [-2, 0, 1], shape, x_shape, groups)
         _interpret(graph, {"x": np.ones(x_shape, np.int8)}, "integer", find_arithmetic("litert"), None)
-    assert seen == ["shift"] * 3  # one product of the dense layer, one an image
+    assert seen == ["shift"] * (1 + 2 + 2 * 3 + 2)  # one product of the dense layer, one an image and group
