@@ -54,6 +54,7 @@ def corner_cases(rows: int = 4, cols: int = 4) -> Iterator[CornerCase]:
     """
     yield from _ties()
     yield from _operands()
+    yield from _deep()
     yield from _ragged(rows, cols)
 
 
@@ -114,6 +115,28 @@ def _operands() -> Iterator[CornerCase]:
             padding="same",
             reaches="lowest codes times lowest codes, zero points at their limits, padding",
         )
+
+
+def _deep() -> Iterator[CornerCase]:
+    """Sums of products, without a bias, that 24 bits cannot hold."""
+    depth = 304
+    x = np.full((1, 2, 2, depth), 127, np.int8)
+    x[0, 1] = -128
+    x[0, 0, 1, ::2] = -128
+    w = np.full((4, 1, 1, depth), -128, np.int8)
+    w[1:3] = 127
+    w[2, ..., ::2] = -128
+    w[3, ..., 1:] = 1
+    yield _convolution(
+        "operands_deep",
+        x=x,
+        w=w,
+        bias=np.zeros(4, np.int32),
+        x_grid=QParams(scale=1.0, zero_point=-128),
+        w_scale=1.0,
+        y_grid=QParams(scale=2.0**17, zero_point=-3),
+        reaches="sums of products that 24 bits cannot hold",
+    )
 
 
 def _ragged(rows: int, cols: int) -> Iterator[CornerCase]:

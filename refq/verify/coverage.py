@@ -30,6 +30,8 @@ BINS = {
     "accumulator_large_negative": "a sum in the lower half of the accumulator",
     "accumulator_beyond_16_bits": "a sum that 16 bits cannot hold",
     "accumulator_beyond_24_bits": "a sum that 24 bits cannot hold",
+    "products_beyond_16_bits": "a sum of products, before the bias, that 16 bits cannot hold",
+    "products_beyond_24_bits": "a sum of products, before the bias, that 24 bits cannot hold",
     "x_zero_lowest": "an input zero point at the lowest code",
     "x_zero_highest": "an input zero point at the highest code",
     "y_zero_lowest": "an output zero point at the lowest code",
@@ -128,8 +130,10 @@ def _count(record: LayerRecord, counts: dict[str, int], rows: int, cols: int) ->
     half = 1 << (p["acc_bits"] - 2)
     add("accumulator_large_positive", acc >= half)
     add("accumulator_large_negative", acc < -half)
+    products = acc - tensors["bias"].values if "bias" in tensors else acc
     for bits in (16, 24):
-        add(f"accumulator_beyond_{bits}_bits", (acc >= 1 << (bits - 1)) | (acc < -(1 << (bits - 1))))
+        for name, sums in (("accumulator", acc), ("products", products)):
+            add(f"{name}_beyond_{bits}_bits", (sums >= 1 << (bits - 1)) | (sums < -(1 << (bits - 1))))
     for side, tensor in (("x", tensors["x"]), ("y", tensors["y"])):
         lowest, highest = _codes(tensor.bits, tensor.signed)
         add(f"{side}_zero_lowest", p.get(f"{side}_zero", 0) == lowest)
