@@ -15,13 +15,13 @@ from refq.graph import Codebook, Graph, Node, QParams
 from refq.layers import FixedGrid, MacLayer, layer_class, layer_for
 from refq.quantizers import Binary, MinMax, PerChannel, PerTensor, Recipe, Scheme, Ternary, Uniform, find_recipe
 from refq.quantizers.represent import represent
-from refq.transforms import dynamic_quantize, masked_sums, prepare, saturate_masks
+from refq.transforms import dynamic_quantize, fuse_activation, masked_sums, prepare, saturate_masks
 
 _BIAS_HEADROOM = 1 << 30
 _FREE_BIAS_STEPS = 1 << 24
 
 
-def quantize(graph: Graph, calibration: Any, recipe: str | Path | Recipe = "int8") -> Graph:
+def quantize(graph: Graph, calibration: Any, recipe: str | Path | Recipe = "int8", *, fold: bool = True) -> Graph:
     """Give every activation, weight and bias an integer grid.
 
         activations  grid over the observed range; layers that only move codes share their input's grid, functions with
@@ -38,6 +38,8 @@ def quantize(graph: Graph, calibration: Any, recipe: str | Path | Recipe = "int8
 
         "dynamic-int8" reads no calibration data
 
+    fold : fold batch normalization into weights; else it stays a node of its own, as training wants it
+
     Returns
     -------
     Graph for all three paths. Batch normalization is folded and ReLU fused first, so its nodes are those of
@@ -51,7 +53,7 @@ def quantize(graph: Graph, calibration: Any, recipe: str | Path | Recipe = "int8
     chosen = find_recipe(recipe)
     if graph.is_quantized:
         raise GraphError(f"{graph.name!r} is quantized already; start from the float model")
-    prepared = prepare(graph)
+    prepared = prepare(graph) if fold else fuse_activation(graph)
     if chosen.is_dynamic:
         return dynamic_quantize(prepared, per_channel=isinstance(chosen.weights.granularity, PerChannel))
     grid = chosen.activation_grid

@@ -10,6 +10,7 @@ from refq.training.fit import Trained, fit
 from refq.training.losses import distillation, mean_squared_error, softmax_cross_entropy, squared_hinge
 from refq.training.network import Network
 from refq.training.optimizers import Optimizer, adam, adamw, sgd
+from refq.training.quantized import binarize, clip_latent, quantized
 from refq.training.schedules import constant, cosine, stepwise, warm_up
 from refq.training.sweep import Tape, forward
 
@@ -22,7 +23,9 @@ __all__ = [
     "adam",
     "adamw",
     "batches",
+    "binarize",
     "chain",
+    "clip_latent",
     "constant",
     "cosine",
     "distillation",
@@ -32,6 +35,7 @@ __all__ = [
     "load_state",
     "mean_squared_error",
     "pad_crop",
+    "quantized",
     "save_state",
     "sgd",
     "softmax_cross_entropy",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from refq.errors import GraphError
 from refq.graph import Graph, QParams
-from refq.layers import layer_class
+from refq.layers import MacLayer, layer_class
 from refq.quantizers.apply import dequantize_array
 from refq.quantizers.learning.protocol import Trainable
 
@@ -85,7 +85,8 @@ class Network:
             if name in self.quantizers:
                 x = values.get(name, statistics.get(name, real_constant(self.graph, name)))
                 learned = learned_of(name, values, statistics)
-                constants[name], grids[name] = self.quantizers[name].stored(x, learned)
+                axis = channel_axis(self.graph, name)
+                constants[name], grids[name] = self.quantizers[name].stored(x, axis, learned)
             elif name in values or name in statistics:
                 constants[name] = (values | statistics)[name]
             if constants[name].dtype == np.float64:
@@ -95,6 +96,15 @@ class Network:
             dtype = constants[name].dtype.name if name in constants else tensors[name].dtype
             tensors[name] = replace(tensors[name], qparams=grid, dtype=dtype)
         return replace(self.graph, constants=constants, tensors=tensors)
+
+
+def channel_axis(graph: Graph, name: str) -> int | None:
+    """The axis of output channels where a tensor is the weight of a multiply-accumulate layer, else None."""
+    for node in graph.nodes:
+        cls = layer_class(node.op)
+        if name in node.inputs[1:2] and issubclass(cls, MacLayer) and "w" in cls.parameters:
+            return cls.weight_axis
+    return None
 
 
 def real_constant(graph: Graph, name: str) -> Array:

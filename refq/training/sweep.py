@@ -19,7 +19,7 @@ from refq.layers import MacLayer, layer_class, layer_for
 from refq.layers.base import FixedGrid
 from refq.quantizers.apply import fake_quantize
 from refq.quantizers.learning.protocol import Moment
-from refq.training.network import Network, Values, learned_of, real_constant
+from refq.training.network import Network, Values, channel_axis, learned_of, real_constant
 from refq.training.normalization import normalize_batch
 
 Array = NDArray[Any]
@@ -55,7 +55,7 @@ class Tape:
             if not any(key in total for key in written):
                 continue
             dys = [total[key] if key in total else np.zeros_like(self.values[key]) for key in written]
-            for key, slope in zip(read, pull(dys), strict=True):
+            for key, slope in zip(read, pull(dys), strict=False):  # layers give None for operands left out at the end
                 if key and slope is not None:
                     total[key] = total[key] + slope if key in total else slope
         return total
@@ -86,7 +86,7 @@ class _Sweep:
         self.moment, self.tape = moment, tape
         self.is_quantized = network.graph.is_quantized or bool(network.quantizers)
 
-    def write(self, name: str, array: Array, axis: int | None = None) -> None:
+    def write(self, name: str, array: Array) -> None:
         """A tensor as computed, and as its quantizer lets readers see it."""
         tape = self.tape
         tape.values[name] = array
@@ -96,6 +96,7 @@ class _Sweep:
             if grid is not None:
                 self.round(name, grid)
             return
+        axis = channel_axis(self.network.graph, name)
         learned = learned_of(name, self.values, self.statistics)
         if not learned:
             learned = rule.start(array, axis)
@@ -105,8 +106,7 @@ class _Sweep:
             tape.statistics |= {f"{name}//{key}": value for key, value in moved.items()}
             learned = {**learned, **moved}
         keys = [key for key in learned if key not in rule.observed]
-        y, pull = rule.apply(array, learned, self.moment)
-        grid = rule.grid(learned)
+        y, pull, grid = rule.apply(array, axis, learned, self.moment)
         if grid is not None:
             tape.grids[name] = grid
 
@@ -135,7 +135,7 @@ class _Sweep:
             if grid is not None:
                 self.round(name, grid)
             return
-        self.write(name, array, layer.weight_axis if issubclass(layer, MacLayer) and place == 1 else None)
+        self.write(name, array)
 
     def _held(self, name: str) -> Values:
         array = real_constant(self.network.graph, name)

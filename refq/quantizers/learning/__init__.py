@@ -1,5 +1,43 @@
 """Quantizers with gradients: what training learns besides weights, one method a file."""
 
+from refq.quantizers.learning.binary import InformationRetentionWeights, ScaledSignWeights, SignWeights
+from refq.quantizers.learning.dorefa import DoReFaWeights, UnitActivations, WrpnWeights, quantize_gradient
+from refq.quantizers.learning.estimators import clipped, error_decay, identity, polynomial, sign_swish
+from refq.quantizers.learning.gradual import Blended, QuantizationNoise, Relaxed, SoftSteps
+from refq.quantizers.learning.lsq import Lsq, LsqPlus
+from refq.quantizers.learning.pact import Pact
 from refq.quantizers.learning.protocol import Learned, Moment, Pull, Trainable
+from refq.quantizers.learning.qil import QilWeights
+from refq.quantizers.learning.straight_through import Averaged, StraightThrough
+from refq.quantizers.learning.ternary import TernaryWeights, TrainedTernaryWeights
 
-__all__ = ["Learned", "Moment", "Pull", "Trainable"]
+__all__ = [
+    "Averaged",
+    "Blended",
+    "DoReFaWeights",
+    "InformationRetentionWeights",
+    "Learned",
+    "Lsq",
+    "LsqPlus",
+    "Moment",
+    "Pact",
+    "Pull",
+    "QilWeights",
+    "QuantizationNoise",
+    "Relaxed",
+    "ScaledSignWeights",
+    "SignWeights",
+    "SoftSteps",
+    "StraightThrough",
+    "TernaryWeights",
+    "Trainable",
+    "TrainedTernaryWeights",
+    "UnitActivations",
+    "WrpnWeights",
+    "clipped",
+    "error_decay",
+    "identity",
+    "polynomial",
+    "quantize_gradient",
+    "sign_swish",
+]

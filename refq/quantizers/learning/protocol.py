@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refq.errors import GraphError
 from refq.graph.qparams import QParams
 
 Array = NDArray[Any]
@@ -42,33 +43,51 @@ class Trainable:
 
     Notes
     -----
-    `observed` names learned values that are averages of what was seen, not parameters: `observe` moves them.
+    `observed` names learned values that are averages of what was seen, not parameters: `observe` moves them. `axis` is
+    the axis of output channels of weights, None for activations; rules with one scale a tensor ignore it.
     """
 
     observed: frozenset[str] = frozenset()
 
     def start(self, x: Array, axis: int | None) -> Learned:
-        """First values of what is learned, from weights or from the first batch of activations.
-
-        Parameters
-        ----------
-        x : real
-        axis : output channels of weights that have a scale each, None per tensor
-        """
+        """First values of what is learned, from weights or from the first batch of activations."""
         return {}
 
     def observe(self, x: Array, learned: Learned, moment: Moment) -> Learned:
         """The observed values after one more batch."""
         return {}
 
-    def apply(self, x: Array, learned: Learned, moment: Moment) -> tuple[Array, Pull]:
-        """Reals on the grid, and the gradient rule."""
+    def apply(self, x: Array, axis: int | None, learned: Learned, moment: Moment) -> tuple[Array, Pull, QParams | None]:
+        """Reals on the grid, the gradient rule, and the grid (None where the levels are softer than one)."""
         raise NotImplementedError
 
-    def grid(self, learned: Learned) -> QParams | None:
-        """The grid of the result; None where training leaves grids for softer levels."""
-        raise NotImplementedError
+    def stored(self, x: Array, axis: int | None, learned: Learned) -> tuple[Array, QParams]:
+        """The constant of a deployed graph, reals or codes, and its grid; reals where rounding gives the codes."""
+        _, _, grid = self.apply(x, axis, learned, Moment())
+        if grid is None:
+            raise GraphError(f"{type(self).__name__} has no grid outside training")
+        return x, grid
 
-    def stored(self, x: Array, learned: Learned) -> tuple[Array, QParams]:
-        """The constant of a deployed graph, reals or codes, and its grid."""
-        raise NotImplementedError
+
+def others(x: Array, axis: int | None) -> tuple[int, ...]:
+    """The axes that share a scale."""
+    return tuple(i for i in range(x.ndim) if axis is None or i != axis % x.ndim)
+
+
+def along(values: Array, x: Array, axis: int | None) -> Array:
+    """Values of channels, so that they broadcast against x."""
+    if np.ndim(values) == 0 or axis is None:
+        return values
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    return values.reshape(shape)
+
+
+def steps_of(x: Array, grid: QParams) -> Array:
+    """x in steps, zero point added, not rounded: what the borders of the grid are compared with."""
+    return x / grid.along(grid.scale, x.ndim).astype(x.dtype) + grid.along(grid.zero_point, x.ndim)
+
+
+def levels_above(bits: int) -> QParams:
+    """The grid 0, 1 ... 2**bits - 1 of signed codes, for values that are never negative."""
+    return QParams(scale=1.0, zero_point=-(1 << (bits - 1)) if bits > 1 else 0, bits=bits, signed=bits > 1)

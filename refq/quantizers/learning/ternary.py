@@ -1,0 +1,75 @@
+"""Ternary weights while training: TWN and TTQ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from refq.graph.qparams import QParams
+from refq.quantizers.apply import dequantize_array
+from refq.quantizers.learning.protocol import Array, Learned, Moment, Pull, Trainable
+from refq.quantizers.ternary import Ternary
+
+_STEPS = 127
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TernaryWeights(Trainable):
+    """Weights -alpha, 0 and alpha of each filter: the levels of `Ternary`, fitted anew at every step; dw = dy.
+
+    Notes
+    -----
+    Li et al. 2016 (TWN), algorithm 1: the gradient of the ternary weights updates the real ones.
+    """
+
+    levels: Ternary = Ternary()
+    per_channel: bool = True
+
+    def stored(self, x: Array, axis: int | None, learned: Learned) -> tuple[Array, QParams]:
+        grid = self.levels.qparams(x, axis if self.per_channel else None)
+        return self.levels.codes(x, grid), grid
+
+    def apply(self, x: Array, axis: int | None, learned: Learned, moment: Moment) -> tuple[Array, Pull, QParams | None]:
+        codes, grid = self.stored(x, axis, learned)
+        return dequantize_array(codes, grid, x.dtype), lambda dy: (dy, {}), grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedTernaryWeights(Trainable):
+    """Weights -Wn, 0 and Wp of a layer, both scales learned.
+
+        y = Wp where w > delta,  -Wn where w < -delta,  else 0;   delta = threshold * max|w|
+        dWp = sum dy over the first,  dWn = -sum dy over the second;   dw = Wp dy, Wn dy, dy there
+
+    Notes
+    -----
+    Zhu et al. 2017 (TTQ), eq. (6)-(9). Wp and Wn lie on an 8-bit grid, whose step is the larger one over 127, so that
+    one requantizer serves both; gradients pass that rounding.
+    """
+
+    threshold: float = 0.05
+
+    def start(self, x: Array, axis: int | None) -> Learned:
+        delta = self.threshold * np.abs(x).max()
+        means = [side[side > delta].mean() if np.any(side > delta) else np.abs(x).mean() for side in (x, -x)]
+        return {"positive": np.asarray(means[0], x.dtype), "negative": np.asarray(means[1], x.dtype)}
+
+    def stored(self, x: Array, axis: int | None, learned: Learned) -> tuple[Array, QParams]:
+        high, low = (max(float(learned[name]), 1e-8) for name in ("positive", "negative"))
+        grid = QParams(scale=max(high, low) / _STEPS, bits=8, narrow=True)
+        delta = self.threshold * np.abs(x).max()
+        codes = np.where(x > delta, round(high / float(grid.scale)), 0)
+        return np.where(x < -delta, -round(low / float(grid.scale)), codes).clip(-_STEPS, _STEPS).astype(np.int8), grid
+
+    def apply(self, x: Array, axis: int | None, learned: Learned, moment: Moment) -> tuple[Array, Pull, QParams | None]:
+        codes, grid = self.stored(x, axis, learned)
+        delta = self.threshold * np.abs(x).max()
+        above, below = x > delta, x < -delta
+
+        def pull(dy: Array) -> tuple[Array, Learned]:
+            factor = np.where(above, learned["positive"], np.where(below, learned["negative"], 1)).astype(x.dtype)
+            slopes = {"positive": (dy * above).sum(), "negative": -(dy * below).sum()}
+            return dy * factor, {name: np.asarray(slope, x.dtype) for name, slope in slopes.items()}
+
+        return dequantize_array(codes, grid, x.dtype), pull, grid

@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+
+import refq
+from refq.errors import GraphError
+from refq.graph import Node
+from refq.interpret import node_function
+from refq.numerics import LITERT
+from refq.quantizers.apply import dequantize_array
+from refq.quantizers.learning import (
+    Lsq,
+    Moment,
+    Pact,
+    ScaledSignWeights,
+    SignWeights,
+    StraightThrough,
+    TernaryWeights,
+    TrainedTernaryWeights,
+    clipped,
+)
+from refq.training import adam, binarize, clip_latent, constant, fit, forward, quantized
+from tests.unit.small_graphs import assemble, images, residual
+
+METHODS = {
+    "8 bits": {},
+    "8 bits, folded": {"fold": True},
+    "lsq": {"weights": Lsq(bits=3), "activations": Lsq(bits=3, nonnegative=True)},
+    "lsq, folded": {"weights": Lsq(bits=3), "activations": Lsq(bits=3, nonnegative=True), "fold": True},
+    "pact": {"weights": StraightThrough(), "activations": Pact(bits=2)},
+    "ternary": {"weights": TernaryWeights()},
+    "trained ternary": {"weights": TrainedTernaryWeights()},
+    "binary weights": {"weights": ScaledSignWeights()},
+    "binary": {"weights": SignWeights(), "sign": clipped},
+    "everything at 2 bits": {"weights": Lsq(bits=2), "activations": Lsq(bits=2, nonnegative=True), "whole": True},
+}
+
+
+def chain(seed=0):
+    """Three convolutions with normalization and ReLU, a mean, a dense layer."""
+    rng = np.random.default_rng(seed)
+    constants, nodes, shapes, x, channels = {}, [], {"x": (1, 6, 6, 3)}, "x", 3
+    for i in range(3):
+        names = [f"bn{i}/{kind}" for kind in ("gamma", "beta", "mean", "variance")]
+        constants[f"conv{i}/kernel"] = rng.normal(0, 0.3, (6, 3, 3, channels)).astype(np.float32)
+        constants |= dict(zip(names, rng.uniform(0.5, 1, (4, 6)).astype(np.float32), strict=True))
+        nodes += [
+            Node(
+                op="Conv2D",
+                name=f"conv{i}",
+                inputs=(x, f"conv{i}/kernel"),
+                outputs=(f"conv{i}",),
+                attrs={"padding": "same"},
+            ),
+            Node(op="BatchNormalization", name=f"bn{i}", inputs=(f"conv{i}", *names), outputs=(f"bn{i}",)),
+            Node(op="Relu", name=f"relu{i}", inputs=(f"bn{i}",), outputs=(f"relu{i}",)),
+        ]
+        x, channels = f"relu{i}", 6
+        shapes |= dict.fromkeys((f"conv{i}", f"bn{i}", x), (1, 6, 6, 6))
+    constants["dense/kernel"] = rng.normal(0, 0.3, (3, 6)).astype(np.float32)
+    constants["dense/bias"] = np.zeros(3, np.float32)
+    nodes += [
+        Node(op="Mean", name="mean", inputs=(x,), outputs=("mean",), attrs={"axes": (1, 2)}),
+        Node(op="Dense", name="dense", inputs=("mean", "dense/kernel", "dense/bias"), outputs=("y",)),
+    ]
+    return assemble(nodes, shapes | {"mean": (1, 6), "y": (1, 3)}, constants)
+
+
+def task(count=96):
+    """Which channel is brighter than the others, by half of their noise."""
+    x, y = images(count), np.arange(count) % 3
+    x[np.arange(count), :, :, y] += 0.5
+    return x, y
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_trained_graph_runs_on_grids_without_losing_a_bit(method):
+    x, y = task()
+    net = quantized(chain(), x[:32], **METHODS[method])
+    trained = fit(net, (x, y), epochs=2, batch_size=16, schedule=constant(0.02))
+    state = trained.state
+    tape = forward(net, state.values, state.statistics, {"x": x}, Moment())
+    fake = refq.trace(trained.graph, x, path="fake")
+    for name, array in fake.items():
+        np.testing.assert_array_equal(array, tape.values[tape.seen(name)], err_msg=name)
+    codes = refq.trace(trained.graph, x, path="integer")
+    step = node_function(trained.graph, "fake", LITERT)
+    for node in trained.graph.nodes:
+        grids = {name: trained.graph.tensors[name].qparams for name in (*node.inputs, *node.outputs)}
+        inputs = [
+            dequantize_array(codes[name], grids[name]) if name in codes else tape.values[tape.seen(name)]
+            for name in node.inputs
+        ]
+        out = grids[node.output]
+        real = dequantize_array(codes[node.output], out)
+        difference = np.abs(step(node, inputs)[0] - real) / out.scale
+        assert difference.max() <= (2 if out.is_binary else 1) + 0.01, node.name  # float32 at 2**15 steps
+    agree = (refq.run(trained.graph, x, path="integer").argmax(1) == fake["y"].argmax(1)).mean()
+    assert agree > 0.9
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_learns(method):
+    x, y = task(240)
+    net = quantized(chain(), x[:32], **METHODS[method])
+    project = clip_latent(net) if method == "binary" else None
+    rate = constant(0.01)
+    trained = fit(net, (x, y), epochs=8, batch_size=16, optimizer=adam(), schedule=rate, project=project)
+    assert (refq.run(trained.graph, x, path="fake").argmax(axis=1) == y).mean() > 0.7
+
+
+def test_learned_values_move_and_weights_stay_in_the_interval():
+    x, y = task()
+    net = quantized(chain(), x[:32], weights=SignWeights(), activations=Lsq(bits=4, nonnegative=True))
+    trained = fit(net, (x, y), epochs=3, batch_size=16, schedule=constant(0.5), project=clip_latent(net))
+    steps = [name for name in trained.state.values if name.endswith("//step")]
+    assert len(steps) == 2
+    first = fit(net, (x, y), epochs=1, until=0, batch_size=16).state.values
+    assert all(not np.array_equal(first[name], trained.state.values[name]) for name in steps)
+    kernels = [name for name in trained.state.values if name.endswith("kernel")]
+    assert max(np.abs(trained.state.values[name]).max() for name in kernels) <= 1
+    assert any(np.abs(trained.state.values[name]).max() == 1 for name in kernels)
+
+
+def test_a_quantized_run_resumes_with_the_same_bits(tmp_path):
+    x, y = task()
+    net = quantized(chain(), x[:32], weights=Lsq(bits=2), activations=Pact(bits=2))
+    whole = fit(net, (x, y), epochs=3, batch_size=16)
+    fit(net, (x, y), epochs=3, batch_size=16, checkpoint=tmp_path / "run.npz", until=1)
+    parts = fit(net, (x, y), epochs=3, batch_size=16, checkpoint=tmp_path / "run.npz")
+    for part in ("values", "statistics", "optimizer"):
+        found, expected = getattr(parts.state, part), getattr(whole.state, part)
+        assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+def test_inner_activations_become_signs_and_counting_bits_is_what_the_layer_does():
+    graph = binarize(chain())
+    assert [node.op for node in graph.nodes if node.name.startswith("relu")] == ["Binarize", "Binarize", "Relu"]
+    with pytest.raises(GraphError, match="no ReLU in front of an inner layer"):
+        binarize(residual(relu=False))
