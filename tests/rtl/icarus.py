@@ -33,6 +33,7 @@ def run_bench(bench: str, folder: Path, parameters: dict[str, int], sources: dic
         "-g2005",
         "-Wall",
         "-Wno-timescale",
+        f"-I{RTL}",
         "-s",
         bench,
         "-o",

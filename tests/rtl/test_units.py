@@ -80,7 +80,7 @@ def test_xnor_popcount_equals_the_dot_product_also_of_partial_words(word, tmp_pa
     (tmp_path / "stimulus.hex").write_text(hex_text(lines, (2 * word + 24) // 4))
     form = WordFormat(bits=16)
     (tmp_path / "expected.hex").write_text(hex_text(form.pack(np.array(sums)), form.digits))
-    output = run_bench("tb_xnor_popcount", tmp_path, {"WORD": word, "COUNT": len(lines), "SUMS": len(sums)})
+    output = run_bench("tb_xnor_popcount", tmp_path, {"WORD": word, "COUNT": len(lines), "OUTPUTS": len(sums)})
     assert output.splitlines()[-1] == "PASS", output
     assert f"clocks {len(lines) + 2}" in output
 
