@@ -31,7 +31,7 @@ def subject_of(value: Any, *, rounding: RoundingMode = "half_even", shape: tuple
     Parameters
     ----------
     value : QParams, Levels, Bases, ProductCodebook, VectorCodebook, Requantizer, Accumulator
-    rounding : of QParams; "stochastic" also of Levels without blocks
+    rounding : of QParams; "stochastic" also of Levels of one block
     shape : of the tensors, where the value has channels or blocks; default: a few indices an axis
     """
     if isinstance(value, QParams):
@@ -39,11 +39,11 @@ def subject_of(value: Any, *, rounding: RoundingMode = "half_even", shape: tuple
             return _blocks(value, value.scale[..., None], shape, partial(_one_scale, rounding))
         return _uniform(value, rounding) if value.scale.ndim == 0 else _channels(value, rounding, shape)
     if isinstance(value, Levels):
-        if value.levels.ndim > 1:
+        if value.levels.size > value.count:
             return _blocks(value, value.levels, shape, _one_levels)
         return _stochastic_levels(value) if rounding == "stochastic" else _levels(value)
     if isinstance(value, Bases):
-        return _bases(value) if value.alphas.ndim == 1 else _blocks(value, value.alphas, shape, _one_bases)
+        return _bases(value) if value.alphas.size == value.bits else _blocks(value, value.alphas, shape, _one_bases)
     if isinstance(value, ProductCodebook):
         subspaces, count, _ = value.centroids.shape
         encoder, decoder = partial(encode, value), partial(decode, value)
@@ -127,25 +127,24 @@ def _channels(grid: QParams, rounding: RoundingMode, shape: tuple[int, ...] | No
 
 
 def _levels(value: Levels) -> Quantizer:
-    levels, limits = value.levels.astype(np.float64), value.thresholds.astype(np.float64)
+    levels, limits = (table.reshape(-1).astype(np.float64) for table in (value.levels, value.thresholds))
+    are_middles = bool(np.array_equal(value.thresholds, midpoints(value.levels)))
     below, above = np.append(-np.inf, limits), np.append(limits, np.inf)
     return Quantizer.levels(
         value.quantize,
         value.dequantize,
         value.count,
         name=f"{value.count} levels in [{levels[0]:g}, {levels[-1]:g}]",
-        nearest=bool(np.array_equal(value.thresholds, midpoints(value.levels))),
+        nearest=are_middles,
         recovers=bool(np.all((below < levels) & (levels <= above))),
-        mirrored=bool(
-            np.array_equal(levels, -levels[::-1]) and np.array_equal(value.thresholds, midpoints(value.levels))
-        ),
+        mirrored=bool(np.array_equal(levels, -levels[::-1]) and are_middles),
         nan="zero",
         rescaled=_scaled_levels(value),
     )
 
 
 def _stochastic_levels(value: Levels) -> Quantizer:
-    levels = value.levels
+    levels = value.levels.reshape(-1)
     return Quantizer.levels(
         value.quantize_stochastic,
         value.dequantize,
@@ -158,15 +157,17 @@ def _stochastic_levels(value: Levels) -> Quantizer:
 
 def _scaled_levels(value: Levels) -> Callable[[float], Quantizer] | None:
     """Powers of two scale exactly while nothing leaves the normal float32 numbers."""
-    held = np.abs(np.concatenate([value.levels, value.thresholds]))
+    held = np.abs(np.concatenate([value.levels, value.thresholds], axis=None))
     inside = (held == 0) | ((held > 2.0**-120) & (held < 2.0**120))
     if not np.all(inside):
         return None
-    return lambda c: _levels(Levels(levels=value.levels * np.float32(c), thresholds=value.thresholds * np.float32(c)))
+    return lambda c: _levels(
+        Levels(levels=value.levels * np.float32(c), thresholds=value.thresholds * np.float32(c), block=value.block)
+    )
 
 
 def _bases(value: Bases) -> Quantizer:
-    alphas = value.alphas.astype(np.float64)
+    alphas = value.alphas.reshape(-1).astype(np.float64)
     tails = np.append(np.cumsum(alphas[::-1])[::-1][1:], 0.0)
     ordered = bool(np.all(alphas > tails * (1 + 1e-5)))  # each basis outweighs the rest: greedy signs name the nearest
     plain = value.thresholds is None and not value.greedy

@@ -15,7 +15,9 @@ import refq.quantizers
 import refq.quantizers.ranges
 from refq.errors import RangeError
 from refq.quantizers import Scheme, Uniform
+from refq.quantizers.ranges import Aciq, MeanSquaredError, MinMax, MovingAverage, Pact, Percentile
 from refq.quantizers.vectors import Vectors
+from refq.testing import RangeObserver
 
 REQUIRED = {"levels": (-1.5, -0.25, 0.0, 1.0, 1.75)}
 """Values of fields without a default."""
@@ -79,3 +81,27 @@ def fitted(grid, shape=(64,), granularity=None):
     if isinstance(grid, Vectors):
         return grid.fit(x)
     return Scheme(grid=grid, **({} if granularity is None else {"granularity": granularity})).fit(x)
+
+
+WITHIN = (Aciq, MinMax, MovingAverage, Pact, Percentile, MeanSquaredError)
+"""Ranges that reach no farther than the data; others start from its moments."""
+
+
+def range_observer(chosen, grid):
+    """A way to choose the interval, as the laws see it; `chosen` holds no learned value, so that data decides."""
+
+    def interval(seen):
+        low, high = chosen.limits(seen, grid)
+        return low[0], high[0]
+
+    kind = type(chosen)
+    return RangeObserver(
+        name=kind.__name__,
+        observe=lambda seen, x: chosen.observe(seen, x[None]),
+        interval=interval,
+        merge=getattr(chosen, "merge", None),
+        covers=kind is MinMax and not grid.symmetric,
+        within=kind in WITHIN and not grid.symmetric,
+        scales=True,
+        ordered=kind is MovingAverage,
+    )

@@ -18,7 +18,6 @@ from refq.numerics.matmul import exact_matmul
 from refq.numerics.rounding import ROUNDING_MODES
 from refq.quantizers import Bases, Levels, PerChannel, PerChannelGroup, PerGroup, Sign, Uniform
 from refq.quantizers.product import train_product_codebook
-from refq.quantizers.ranges import Aciq, MeanSquaredError, MinMax, MovingAverage, Pact, Percentile
 from refq.quantizers.vectors import Vectors
 from refq.testing import (
     BinaryDot,
@@ -29,12 +28,11 @@ from refq.testing import (
     OutputStage,
     Packing,
     Quantizer,
-    RangeObserver,
     laws_for,
     subject_of,
 )
 from refq.verify.words import WordFormat, hex_text, parse_hex
-from tests.property.builtin_grids import fitted, forms, grid_classes, range_classes
+from tests.property.builtin_grids import fitted, forms, grid_classes, range_classes, range_observer
 
 FEW = 2
 GRIDS = [kind for kind in grid_classes() if kind is not Vectors]
@@ -71,7 +69,7 @@ def test_every_grid_obeys_its_laws_at_every_width_up_to_8_bits(kind):
 @pytest.mark.parametrize("kind", GRIDS, ids=lambda kind: kind.__name__)
 def test_every_grid_obeys_its_laws_at_every_width(kind):
     for value in widths(kind, 16):
-        check_all(value, 5)
+        check_all(value, 3)
 
 
 @pytest.mark.parametrize("kind", GRIDS, ids=lambda kind: kind.__name__)
@@ -276,30 +274,10 @@ def test_tables_equal_direct_evaluation(function):
     check_all(CodeTable(table=code_table(function, grid, out), direct=direct, increasing=rises))
 
 
-WITHIN = (Aciq, MinMax, MovingAverage, Pact, Percentile, MeanSquaredError)
-"""Others start from moments of the data and may reach farther than it."""
-
-
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("kind", range_classes(), ids=lambda kind: kind.__name__)
 def test_observed_ranges_scale_and_merge(kind, symmetric):
-    chosen, grid = kind(), Uniform(bits=4, symmetric=symmetric)
-
-    def interval(seen):
-        low, high = chosen.limits(seen, grid)
-        return low[0], high[0]
-
-    observer = RangeObserver(
-        name=kind.__name__,
-        observe=lambda seen, x: chosen.observe(seen, x[None]),
-        interval=interval,
-        merge=getattr(chosen, "merge", None),
-        covers=kind is MinMax and not symmetric,
-        within=kind in WITHIN and not symmetric,
-        scales=True,
-        ordered=kind is MovingAverage,
-    )
-    check_all(observer, 5)
+    check_all(range_observer(kind(), Uniform(bits=4, symmetric=symmetric)), 5)
 
 
 def test_uniform_grids_cover_the_range_they_were_made_for():
