@@ -54,7 +54,7 @@ def requantize_lanes(rule: int) -> Any:
     bias, multiplier, shift : addresses of 16 int32; shift counts places to the right, 0..31
     zero, low, high : added, then clamped to, before the code is stored
     y, y_stride : address of the codes, of which `count` (1..16) are written in each row, and bytes between rows
-    rule : 0 double, 1 single, 2 single_away, see `refq.numerics.requantize`
+    rule : 0 double, 1 single, 2 single_away, see `refq.numerics.requantize`; 3 and 4, see `rounding_lanes.Upper`
 
     Notes
     -----

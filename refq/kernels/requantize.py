@@ -7,7 +7,7 @@ from numba import njit
 
 from refq.kernels.lanes import requantize_lanes
 
-_DOUBLE, _SINGLE, _SINGLE_AWAY = (requantize_lanes(rule) for rule in range(3))
+_DOUBLE, _SINGLE, _SINGLE_AWAY, _ABOVE_ZERO, _UPPER = (requantize_lanes(rule) for rule in range(5))
 
 
 @njit(inline="always")
@@ -26,8 +26,12 @@ def requantize_rows(acc, acc_stride, rows, constants, stride, limits, y, y_strid
             _DOUBLE(sums, acc_stride, rows, bias, m, s, zero, low, high, y + c, y_stride, count)
         elif rule == 1:
             _SINGLE(sums, acc_stride, rows, bias, m, s, zero, low, high, y + c, y_stride, count)
-        else:
+        elif rule == 2:
             _SINGLE_AWAY(sums, acc_stride, rows, bias, m, s, zero, low, high, y + c, y_stride, count)
+        elif rule == 3:
+            _ABOVE_ZERO(sums, acc_stride, rows, bias, m, s, zero, low, high, y + c, y_stride, count)
+        else:
+            _UPPER(sums, acc_stride, rows, bias, m, s, zero, low, high, y + c, y_stride, count)
 
 
 @njit(inline="always")

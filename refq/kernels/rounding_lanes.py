@@ -130,7 +130,42 @@ class SingleAway(Single):
         return builder.select(is_negative, builder.sub(zero, rounded), rounded)
 
 
-RULES: tuple[Any, ...] = (Double, Single, SingleAway)
+@dataclass(frozen=True, slots=True)
+class Upper:
+    """(acc * m + c) >> (31 + s) for s > 0: the upper halves of the products alone, moved down by s - 1.
+
+    `single` has c = 2**(30 + s). `double` adds the 2**30 of its first rounding where acc >= 0; where acc < 0 neither
+    form is above 0, so that they give the same code if none below the zero point may be written.
+    """
+
+    m: tuple[Any, Any]
+    c: tuple[Any, Any]
+    places: Any
+
+    @classmethod
+    def prepare(cls, builder: Any, m: Any, s: Any, first: int = 0) -> Upper:
+        """From 16 multipliers and right shifts, and what c holds beside 2**(30 + s)."""
+        one, halves = in_all(WORDS, 1), in_all(LONGS, 1 << 30)
+        c = [builder.add(builder.shl(halves, lanes), in_all(LONGS, first)) for lanes in _split(builder, s)]
+        is_moved = builder.icmp_signed(">", s, in_all(WORDS, 0))  # lanes behind the last channel have s = 0
+        return cls(_split(builder, m), (c[0], c[1]), builder.select(is_moved, builder.sub(s, one), s))
+
+    def apply(self, builder: Any, acc: Any) -> Any:
+        """16 accumulators rescaled."""
+        sums = [builder.add(product, c) for product, c in zip(_products(builder, acc, self.m), self.c, strict=True)]
+        return builder.ashr(_merged(builder, *sums, upper=True), self.places)
+
+
+class DoubleAboveZero(Upper):
+    """`Double` for s > 0, where no code below the zero point is written."""
+
+    @classmethod
+    def prepare(cls, builder: Any, m: Any, s: Any, first: int = 1 << 30) -> Upper:
+        """From 16 multipliers and right shifts."""
+        return Upper.prepare(builder, m, s, first)
+
+
+RULES: tuple[Any, ...] = (Double, Single, SingleAway, DoubleAboveZero, Upper)
 """By the number that kernels know them under."""
 
 

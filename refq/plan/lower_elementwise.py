@@ -7,7 +7,7 @@ import numpy as np
 from refq.layers.add import common_scale
 from refq.layers.mean import fold_count
 from refq.numerics.softmax8 import softmax_parameters
-from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers
+from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers, requantized
 
 
 @lowers("Add", "Subtract")
@@ -127,7 +127,7 @@ def _mean(site: Site) -> Bind | None:
     rule, m, s = found
     constants = aligned((3, channels + 16), np.int32)
     constants[0], constants[1], constants[2] = -count * int(grid.zero_point), m, s
-    limits = (rule, int(site.out.zero_point), *site.limits)
+    limits = requantized(site, rule, s)
 
     def bind(inputs: list[Array], y: Array) -> Call:
         x, acc = inputs[0].reshape(len(inputs[0]), count, channels), aligned((channels,), np.int32, 0, 64)

@@ -10,7 +10,7 @@ import numpy as np
 from refq.numerics import Accumulator
 from refq.numerics.bounds import accumulator_range
 from refq.plan.lower_registers import lower_channels_in_order, lower_in_order, lower_transposed, spread_channels
-from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers
+from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers, requantized
 
 _SLACK = 64
 """Readable bytes behind a padded image: the last quad of a kernel row may reach past it, onto weights of zero."""
@@ -97,7 +97,7 @@ def _bind(site: Site, prepared: Any, w: Array, image: tuple[int, int, int], wind
     constants = np.zeros((3, packed.shape[0] * panel), np.int32)
     constants[0, : len(bias)] = bias - offset * w.astype(np.int64).sum(axis=(1, 2))
     constants[1, : len(bias)], constants[2, : len(bias)] = prepared.m, prepared.s
-    limits = (prepared.rule, int(site.out.zero_point), *site.limits)
+    limits = requantized(site, prepared.rule, prepared.s)
     geometry = (stride_y, step, top, left, w.shape[1], quads, panel)
 
     def bind(inputs: list[Array], y: Array) -> Call:
@@ -177,7 +177,7 @@ def _depthwise(site: Site) -> Bind | None:
     constants = aligned((3, whole), np.int32)
     constants[0, :channels] = prepared.bias - offset * w[0].sum(axis=(0, 1), dtype=np.int64)
     constants[1:, :channels] = prepared.m, prepared.s
-    limits = (prepared.rule, int(site.out.zero_point), *site.limits)
+    limits = requantized(site, prepared.rule, prepared.s)
     window = (*shape.strides, shape.dilation[0], shape.kernel[0], top, left * channels)
 
     def bind(inputs: list[Array], y: Array) -> Call:

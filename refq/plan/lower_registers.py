@@ -10,7 +10,7 @@ import numpy as np
 from refq.layers.windows import Window
 from refq.numerics import Accumulator
 from refq.numerics.register_sums import LANES, lay_out, word_for
-from refq.plan.lowering import Array, Bind, Call, Site, aligned
+from refq.plan.lowering import Array, Bind, Call, Site, aligned, requantized
 
 _PRODUCT = 255 * 128
 """No product of an int8 code less its zero point and an int8 weight exceeds it."""
@@ -40,7 +40,7 @@ def lower_in_order(
     end = (0, False) if register is not None else prepared.register
     constants = aligned((3, len(w) + LANES), np.int32)
     constants[1:, : len(w)] = prepared.m, prepared.s
-    limits = (prepared.rule, int(site.out.zero_point), *site.limits)
+    limits = requantized(site, prepared.rule, prepared.s)
 
     def bind(inputs: list[Array], y: Array) -> Call:
         if shape is None:
@@ -77,7 +77,7 @@ def lower_channels_in_order(site: Site, prepared: Any, shape: Window) -> Bind | 
     start = np.clip(prepared.bias, low, high).astype(np.int32)
     constants = aligned((3, channels + LANES), np.int32)
     constants[1:, :channels] = prepared.m, prepared.s
-    limits = (prepared.rule, int(site.out.zero_point), *site.limits)
+    limits = requantized(site, prepared.rule, prepared.s)
     (top, bottom), (left, right) = shape.pads
     window = (*shape.strides, *shape.dilation, top, left * channels, site.x_zero)
 

@@ -134,6 +134,23 @@ def fixed_point(
     return _RULES[requantizer.apply], m.astype(np.int32), (-s).astype(np.int32)
 
 
+def requantized(site: Site, rule: int, s: Array) -> tuple[int, int, int, int]:
+    """(rule, zero, low, high) for the kernels: the shortest form of a rule that writes the same codes.
+
+    Parameters
+    ----------
+    s : right shifts; 0 belongs to the longer forms
+    """
+    zero, (low, high) = int(site.out.zero_point), site.limits
+    if s.min(initial=1) > 0:
+        is_above_zero = low >= zero
+        if rule == _RULES[single.apply] or (rule == _RULES[single_away.apply] and is_above_zero):
+            rule = 4
+        elif is_above_zero:
+            rule = 3
+    return rule, zero, low, high
+
+
 def aligned(shape: tuple[int, ...], dtype: Any, fill: int = 0, slack: int = 0) -> Array:
     """An array that starts on a cache line, with `slack` readable bytes behind it."""
     count = int(np.prod(shape)) * np.dtype(dtype).itemsize

@@ -13,7 +13,8 @@ from numba import njit
 
 from refq.kernels import depthwise_lanes, lanes, rounding_lanes
 
-RULES = (double, single, single_away)
+RULES = (double, single, single_away, double, single)
+"""By the number of the kernels' form; the last two ask for right shifts, the fourth for no code below the zero point."""
 
 
 @pytest.fixture(params=["preferred", "plain"])
@@ -34,7 +35,7 @@ def accumulators(rng, m: np.ndarray, s: np.ndarray) -> np.ndarray:
     return np.concatenate([np.clip(ties, -most, most), wide, small, ends]).astype(np.int32)
 
 
-@pytest.mark.parametrize("rule", range(3), ids=[rule.name for rule in RULES])
+@pytest.mark.parametrize("rule", range(5), ids=[*(rule.name for rule in RULES[:3]), "double above zero", "upper"])
 @pytest.mark.parametrize("count", [16, 5])
 def test_codes_round_as_the_rule_says(rule, count, instructions):
     emit = lanes.requantize_lanes.__wrapped__(rule)
@@ -50,7 +51,11 @@ def test_codes_round_as_the_rule_says(rule, count, instructions):
         if trial % 2:
             m, s = np.where(rng.random(16) < 0.5, 1 << 30, m), rng.integers(0, 4, 16)
         m[3] = 0
+        if rule > 2:
+            s = np.maximum(s, 1)
         zero, low, high = (int(v) for v in (rng.integers(-128, 128), rng.integers(-128, 0), rng.integers(0, 128)))
+        low = zero if rule == 3 else low
+        high = max(high, low)
         acc = accumulators(rng, m, s)[: 60 - trial % 4]
         constants = np.stack([np.zeros(16), m, s]).astype(np.int32)
         y = np.full((len(acc), count + 1), 99, np.int8)
