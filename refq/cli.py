@@ -120,8 +120,25 @@ def compare(model: str, data: str, arithmetic: str) -> None:
     "--bits", default=4, show_default=True, type=click.IntRange(1, 16), help="Of quantizers that have widths."
 )
 @click.option("--plot", help="Write levels over the histogram to this file (matplotlib; one tensor only).")
-def quantizers(data: str | None, bits: int, plot: str | None) -> None:
+@click.option("--figures", help="Draw the survey's figures 1-3 into this folder, filters from DATA (matplotlib).")
+@click.option("--overhead", is_flag=True, help="What scales of every granularity cost the model DATA.")
+@click.option("--group", default=16, show_default=True, type=click.IntRange(1), help="Input channels of a group.")
+def quantizers(data: str | None, bits: int, plot: str | None, figures: str | None, overhead: bool, group: int) -> None:
     """List every quantizer; or measure all on DATA (FILE.npy, FILE.npz[:NAME]) or on the weights of a model."""
+    if overhead:
+        from refq.io.load import load
+        from refq.overhead import model_overhead
+
+        if data is None:
+            raise click.UsageError("--overhead needs a model")
+        click.echo(str(model_overhead(load(data), bits=bits, group=group)))
+        return
+    if figures is not None:
+        from refq.quantizers.illustrations import draw_figures
+
+        for file in draw_figures(figures, None if data is None else _filters(data)):
+            click.echo(str(file))
+        return
     from refq.quantizers.catalog import quantizer_methods
     from refq.quantizers.figures import compare_quantizers
 
@@ -131,7 +148,7 @@ def quantizers(data: str | None, bits: int, plot: str | None) -> None:
                 f"{method.name} ({method.multiplier}): {method.summary}\n    {method.formula}\n    {method.source}"
             )
         return
-    tensors = {data: _array(data)} if ".np" in Path(data).suffix else _weights(data)
+    tensors = _tensors(data)
     if plot is not None and len(tensors) != 1:
         raise click.UsageError(f"--plot draws one tensor, {data} has {len(tensors)}; give a .npy file")
     for name, x in tensors.items():
@@ -149,6 +166,19 @@ def quantizers(data: str | None, bits: int, plot: str | None) -> None:
             from refq.quantizers.picture import draw_levels
 
             draw_levels(x, rows, plot)
+
+
+def _tensors(data: str) -> dict[str, Any]:
+    return {data: _array(data)} if ".np" in Path(data).suffix else _weights(data)
+
+
+def _filters(data: str) -> Any:
+    """The first tensor with as many filters, and weights a filter, as a figure shows; else the largest."""
+    tensors = list(_tensors(data).values())
+    if not tensors:
+        raise click.UsageError(f"{data} has no weights to draw")
+    fitting = [w for w in tensors if len(w) >= 6 and w.size >= 16 * len(w)]
+    return fitting[0] if fitting else max(tensors, key=lambda w: w.size)
 
 
 def _weights(model: str) -> dict[str, Any]:

@@ -195,7 +195,8 @@ def _codebook(value: VectorCodebook) -> VectorQuantizer:
     def partial_sum(codes: Array, count: int) -> Array:
         books = np.arange(value.positions) if value.sharing == "position" else np.zeros(value.positions, np.int64)
         numbers = shaped(codes)
-        return sum(value.centroids[books, stage, numbers[..., stage]].astype(np.float64) for stage in range(count))
+        parts = [value.centroids[books, stage, numbers[..., stage]] for stage in range(count)]
+        return np.stack(parts).sum(axis=0, dtype=np.float64)
 
     return VectorQuantizer(
         name=f"codebook of {value.positions} groups of {value.width}, {stages} stages, sharing {value.sharing}",

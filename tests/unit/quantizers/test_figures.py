@@ -10,6 +10,7 @@ from refq.errors import CalibrationError
 from refq.quantizers import Binary, Uniform
 from refq.quantizers.catalog import quantizer_methods
 from refq.quantizers.figures import compare_quantizers, figures_of
+from refq.quantizers.illustrations import draw_level_spacing, draw_mappings
 from refq.quantizers.vectors import Vectors
 
 
@@ -65,6 +66,31 @@ def test_the_command_lists_measures_and_draws(tmp_path, capsys):
     assert "SQNR dB" in table
     assert "\nUniform              3.00" in table
     assert (tmp_path / "w.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_figures_of_the_survey_are_drawn_from_filters_or_without(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    names = ["figure1-levels.png", "figure2-mappings.png", "figure3-granularities.png"]
+    for folder, arguments in (("plain", []), ("model", ["models/resnet8.h5"])):
+        assert run(*arguments, "--figures", str(tmp_path / folder)) == 0
+        assert [line.rpartition("/")[2] for line in capsys.readouterr().out.split()] == names
+        for name in names:
+            assert (tmp_path / folder / name).read_bytes().startswith(b"\x89PNG")
+    drawn = [(tmp_path / folder / names[2]).read_bytes() for folder in ("plain", "model")]
+    assert drawn[0] != drawn[1]
+    np.save(tmp_path / "w.npy", np.zeros(3, np.float32))
+    assert run(str(tmp_path / "w.npy"), "--figures", str(tmp_path / "none")) == 2
+    assert "needs two of two weights" in capsys.readouterr().err
+
+
+def test_the_spaces_between_levels_and_the_mappings_are_those_of_the_grids(tmp_path):
+    pytest.importorskip("matplotlib")
+    draw_level_spacing(tmp_path / "1.svg")
+    draw_mappings(tmp_path / "2.svg")
+    for name, texts in (("1", ("0.333", "0.25", "powers of two")), ("2", ("Z = 0", "Z = -64", "-127", "-128"))):
+        text = (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
+        for wanted in texts:
+            assert f"<!-- {wanted} -->" in text, wanted
 
 
 def test_the_command_measures_the_weights_of_a_model(capsys):
