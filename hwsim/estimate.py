@@ -1,6 +1,7 @@
 """estimate(workload, arch) -> Report: the pure function behind the command line.
 
     latency(layer) = cycles / clock + off-chip bytes / link bandwidth     (host layers: see engines/host.py)
+                     or the larger of the two, and what a layer costs whatever its size, where they overlap
     latency        = "(invoke)" + sum over layers
 
 "(invoke)" is what an inference costs once: starting the device, and carrying the model's inputs and outputs over the
@@ -22,7 +23,7 @@ from hwsim.cost.energy import energy, factor, link_pj_per_byte, static_mw
 from hwsim.cost.roofline import bounds
 from hwsim.cost.traffic import traffic, weight_capacity
 from hwsim.engines import host
-from hwsim.engines.base import Cycles, Layers, columns, find_engine
+from hwsim.engines.base import Cycles, Floats, Layers, columns, find_engine
 from hwsim.errors import PrecisionError
 from hwsim.report.data import Bytes, Energy, LayerReport, Precision, Report, Uncertainty
 from hwsim.workload import Workload
@@ -44,8 +45,9 @@ def estimate(workload: Workload, arch: Arch) -> Report:
     moved = traffic(layers, workload.layers, arch, workload.activation_peak_bytes)
     clock = arch.clock_mhz.value
     link_us = moved.dram / arch.link.bandwidth_mb_per_s.value if arch.link is not None else np.zeros(len(layers))
-    latency = np.where(away, host.latency_us(layers, arch), done.total / clock + link_us)
-    bound = bounds((done.compute + done.fill) / clock, done.stall / clock + link_us, done.overhead / clock, away)
+    waited_us = _waited_us(link_us, (done.total - done.overhead) / clock, layers, arch)
+    latency = np.where(away, host.latency_us(layers, arch), done.total / clock + waited_us)
+    bound = bounds((done.compute + done.fill) / clock, done.stall / clock + waited_us, done.overhead / clock, away)
     peak = engine.peak_macs_per_cycle(arch)
     joules = energy(layers, moved, latency, arch)
     dram = np.where(away, 0, moved.dram)
@@ -80,6 +82,19 @@ def estimate(workload: Workload, arch: Arch) -> Report:
     return _total(workload, arch, tuple(rows), peak, _warnings(workload, arch, away, moved))
 
 
+def _waited_us(link_us: Floats, busy_us: Floats, layers: Layers, arch: Arch) -> Floats:
+    """Microseconds a layer waits for the link: all it carries, or what lies beyond the work it overlaps with.
+
+    Weights that an engine stages are fetched from the time the link is idle in the layer before.
+    """
+    if arch.link is None or not arch.link.overlapped:
+        return link_us
+    staged = getattr(find_engine(arch.engine), "staged", None)
+    idle = np.concatenate([[0.0], np.maximum(0.0, busy_us - link_us)[:-1]])
+    early = 0.0 if staged is None else np.where(staged(layers, arch), idle, 0.0)
+    return np.maximum(0.0, link_us - busy_us - early)
+
+
 def _unique_cycles(workload: Workload, layers: Layers, arch: Arch) -> Cycles:
     """Engine cycles, computed once for each distinct (nest, widths) and expanded."""
     keys = [(layer.nest, layer.weight_bits, layer.activation_bits) for layer in workload.layers]
@@ -93,7 +108,8 @@ def _unique_cycles(workload: Workload, layers: Layers, arch: Arch) -> Cycles:
 
 def _invoke(workload: Workload, arch: Arch) -> LayerReport:
     fixed = arch.overhead.inference_us.value if arch.overhead.inference_us else 0.0
-    carried = workload.input_bytes + workload.output_bytes if arch.link is not None else 0
+    beside = arch.link is None or arch.link.parameters_only
+    carried = 0 if beside else workload.input_bytes + workload.output_bytes
     latency = fixed + (carried / arch.link.bandwidth_mb_per_s.value if arch.link is not None else 0.0)
     joules = None
     if arch.energy is not None:

@@ -40,6 +40,7 @@ class Layer:
     """One node of the deployed graph: what it is, its loops, its bit widths.
 
     weight_key : name of the stored weights; layers with equal keys share one copy, "" = none
+    weight_entropy_bits : entropy of the codes of one weight, what an entropy coder approaches; None if not known
     """
 
     name: str
@@ -48,6 +49,7 @@ class Layer:
     weight_bits: int = 8
     activation_bits: int = 8
     weight_key: str = ""
+    weight_entropy_bits: float | None = None
 
     @property
     def weight_bytes(self) -> int:
@@ -162,6 +164,7 @@ def from_graph(graph: Graph, batch: int = 1, weights: int = 8, activations: int 
                 weight_bits=bits(stored, weights) if stored else narrow,
                 activation_bits=activation_bits,
                 weight_key=stored if nest.weights else "",
+                weight_entropy_bits=entropy_bits(graph.constants[stored]) if stored and nest.weights else None,
             )
         )
     if not layers:
@@ -176,6 +179,21 @@ def from_graph(graph: Graph, batch: int = 1, weights: int = 8, activations: int 
         input_bytes=sum(_tensor_bytes(shapes[name], bits(name, activations)) for name in graph.inputs),
         output_bytes=sum(_tensor_bytes(shapes[name], bits(name, activations)) for name in graph.outputs),
     )
+
+
+def entropy_bits(codes: NDArray[Any]) -> float | None:
+    """-sum p log2 p over the values of 8-bit codes; None for anything wider.
+
+    Examples
+    --------
+    >>> entropy_bits(np.array([1, 1, 2, 3], np.int8))
+    1.5
+    """
+    if codes.dtype.kind not in "iu" or codes.dtype.itemsize != 1 or not codes.size:
+        return None
+    counts = np.bincount(np.ascontiguousarray(codes).view(np.uint8).reshape(-1), minlength=256)
+    shares = counts[counts > 0] / codes.size
+    return float(max(0.0, -(shares * np.log2(shares)).sum()))
 
 
 def _tensor_bytes(shape: tuple[int, ...], bits: int) -> int:

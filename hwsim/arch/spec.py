@@ -15,10 +15,17 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from hwsim.arch.quantity import Frozen, Quantity
+from hwsim.arch.spatial import MicroArray
 from hwsim.errors import SpecError
+
+__all__ = ["Arch", "Array", "Frozen", "Memory", "Quantity", "build", "read_toml"]
 
 FREE_TEXT = ("estimate:", "derived:")
 """How a source that is not an id of sources.toml must begin."""
+
+NEEDS = {"systolic": "array", "vector": "kernels", "microblock": "microblock"}
+"""Engine -> the table it cannot work without."""
 
 _LARGEST = 1e15
 """No physical quantity in these units is larger."""
@@ -39,17 +46,6 @@ UNITS = (
     "_v",
     "_bits",
 )
-
-
-class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all tables: unknown keys are refused."""
-
-
-class Quantity(Frozen, frozen=True):
-    """A number and where it comes from."""
-
-    value: float
-    source: str
 
 
 class Array(Frozen, frozen=True):
@@ -107,6 +103,12 @@ class Link(Frozen, frozen=True):
 
     bandwidth_mb_per_s: Quantity
     access_pj_per_byte: Quantity | None = None
+    overlapped: bool = False
+    """Whether it transfers while the engine computes"""
+    parameters_only: bool = False
+    """Whether the model's inputs and outputs are on chip already"""
+    coded_pct: Quantity | None = None
+    """Entropy-coded weights: size over the entropy of their codes"""
 
 
 class Host(Frozen, frozen=True):
@@ -185,6 +187,7 @@ class Arch(Frozen, frozen=True):
     link: Link | None = None
     host: Host | None = None
     kernels: Kernels | None = None
+    microblock: MicroArray | None = None
     overhead: Overhead = Overhead()
     energy: Energy | None = None
     area: Area | None = None
@@ -194,13 +197,13 @@ class Arch(Frozen, frozen=True):
     """Which rows of published measurements are this device's: column = pattern"""
     fit: tuple[str, ...] = ()
     """Paths of the constants to fit; all whose source begins "derived: fitted" if empty"""
-    not_compared: dict[str, str] = {}
+    not_compared: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """Published model -> why its rows are not comparable"""
 
     @property
     def precisions(self) -> tuple[str, ...]:
         """Names such as "w8a8" of the widths the device multiplies."""
-        owner = self.array or self.kernels
+        owner = self.array or self.kernels or self.microblock
         return () if owner is None else owner.precisions
 
     def capacity_bytes(self, holds: str) -> float:
@@ -231,13 +234,12 @@ def build(table: Mapping[str, Any], file: str, sources: Mapping[str, Any]) -> Ar
         arch = msgspec.convert(table, Arch)
     except msgspec.ValidationError as error:
         raise SpecError(f"{file}: {_plain(error)}; see specs/README.md for the field") from error
-    if arch.engine in ("systolic",) and arch.array is None:
-        raise SpecError(f"{file}: engine={arch.engine!r} needs a table [array]; add it")
     for index, memory in enumerate(arch.memory):
         if memory.banks is not None and (memory.width_bits is None or memory.width_bits.value <= 0):
             raise SpecError(f"{file}: memory[{index}].banks needs memory[{index}].width_bits above 0; add it")
-    if arch.engine == "vector" and arch.kernels is None:
-        raise SpecError(f"{file}: engine='vector' needs a table [kernels]; add it")
+    for engine, table_name in NEEDS.items():
+        if arch.engine == engine and getattr(arch, table_name) is None:
+            raise SpecError(f"{file}: engine={engine!r} needs a table [{table_name}]; add it")
     return arch
 
 

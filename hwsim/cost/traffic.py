@@ -5,16 +5,19 @@ ceil(N/C) times; weight stationary reads the weights once and the inputs ceil(N/
 
 Off chip: parameters fill the on-chip memory in execution order and the rest is streamed at every inference, so that the
 sum is max(0, parameters - capacity); where one memory holds both, the peak of the activations is taken off first.
-Activations that do not fit beside each other are written out and read back.
+Activations that do not fit beside each other are written out and read back. Where the link is entropy coded, weights
+take the entropy of their codes times `link.coded_pct`, and biases 10 bytes with their multiplier and shift.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from hwsim.arch.spec import Arch
+from hwsim.cost.output_block import BIAS_BYTES
 from hwsim.engines.base import Ints, Layers
 from hwsim.workload import Layer
 
@@ -52,7 +55,7 @@ def traffic(layers: Layers, names: tuple[Layer, ...], arch: Arch, activation_pea
         weights=weights * again_w,
         input=inputs * again_x,
         output=outputs,
-        streamed=_streamed(names, weight_capacity(arch, activation_peak_bytes)),
+        streamed=_streamed(names, weight_capacity(arch, activation_peak_bytes), arch),
         spilled=spilled,
     )
 
@@ -65,7 +68,16 @@ def weight_capacity(arch: Arch, activation_peak_bytes: int) -> float:
     return arch.capacity_bytes("weights") - taken
 
 
-def _streamed(layers: tuple[Layer, ...], capacity: float) -> Ints:
+def _stored_bytes(layer: Layer, arch: Arch) -> int:
+    """Bytes of a layer's parameters off chip: as they are, or entropy coded with a scale beside every bias."""
+    if arch.link is None or arch.link.coded_pct is None or not layer.nest.weights:
+        return layer.weight_bytes
+    each = layer.weight_bits if layer.weight_entropy_bits is None else layer.weight_entropy_bits
+    bits = min(float(layer.weight_bits), each * arch.link.coded_pct.value / 100)
+    return math.ceil(layer.nest.weights * bits / 8) + BIAS_BYTES * layer.nest.G * layer.nest.K
+
+
+def _streamed(layers: tuple[Layer, ...], capacity: float, arch: Arch) -> Ints:
     """Parameters a layer fetches from outside: what of its own lies beyond the on-chip capacity."""
     used = 0
     fetched: dict[str, int] = {}
@@ -74,7 +86,7 @@ def _streamed(layers: tuple[Layer, ...], capacity: float) -> Ints:
         if layer.weight_key and layer.weight_key in fetched:
             result[index] = fetched[layer.weight_key]
             continue
-        size = layer.weight_bytes
+        size = _stored_bytes(layer, arch)
         result[index] = 0 if used + size <= capacity else min(size, used + size - int(capacity))
         used += size
         fetched[layer.weight_key] = int(result[index])

@@ -22,13 +22,25 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layers:
-    """Layers as columns, one entry a layer; M, N, K = output pixels, filters, reduction of one group's GEMM."""
+    """Layers as columns, one entry a layer; M, N, K = output pixels, filters, reduction of one group's GEMM.
+
+    images: batch; OY, OX, FY, FX, SY, SX: height and width of output, window, stride; rows: vectors of a softmax
+    """
 
     kind: NDArray[np.str_]
+    op: NDArray[np.str_]
     M: Ints
     N: Ints
     K: Ints
     groups: Ints
+    images: Ints
+    OY: Ints
+    OX: Ints
+    FY: Ints
+    FX: Ints
+    SY: Ints
+    SX: Ints
+    rows: Ints
     window: Ints
     macs: Ints
     operations: Ints
@@ -74,10 +86,19 @@ def columns(layers: Sequence[Layer]) -> Layers:
 
     return Layers(
         kind=np.array([layer.nest.kind for layer in layers], np.str_),
+        op=np.array([layer.op for layer in layers], np.str_),
         M=column(lambda a: a.nest.N * a.nest.OY * a.nest.OX),
         N=column(lambda a: a.nest.K),
         K=column(reduction),
         groups=column(lambda a: a.nest.G),
+        images=column(lambda a: a.nest.N),
+        OY=column(lambda a: a.nest.OY),
+        OX=column(lambda a: a.nest.OX),
+        FY=column(lambda a: a.nest.FY),
+        FX=column(lambda a: a.nest.FX),
+        SY=column(lambda a: a.nest.stride[0]),
+        SX=column(lambda a: a.nest.stride[1]),
+        rows=column(lambda a: a.nest.N * a.nest.OY * a.nest.OX),
         window=column(lambda a: a.nest.FY * a.nest.FX),
         macs=column(lambda a: a.nest.macs),
         operations=column(lambda a: a.nest.operations),
