@@ -247,8 +247,8 @@ def vectors(
             graph, x, output, arithmetic, layout=layout, layers=chosen, corners=corners, seed=seed, force=force
         )
     click.echo(str(manifest))
-    reached = vector_coverage(output)
     if coverage is not None:
+        reached = vector_coverage(output)
         click.echo(str(reached))
         reached.require(coverage)
 

@@ -10,9 +10,10 @@ from refq.verify.corners import CornerCase, corner_cases
 from refq.verify.coverage import Coverage, coverage
 from refq.verify.diagnosis import Diagnosis, Evidence
 from refq.verify.export import export_corners, export_vectors, random_codes
-from refq.verify.golden import Golden, LayerRecord, Tensor, Transaction
+from refq.verify.golden import Golden
 from refq.verify.layout import Layout
 from refq.verify.offline import Verdict, vector_coverage, verify_dumps
+from refq.verify.records import LayerRecord, Tensor, Transaction
 from refq.verify.scoreboard import Mismatch, MismatchError, Result, Scoreboard
 from refq.verify.streams import ArrayOrder
 from refq.verify.words import WordFormat, hex_text, parse_hex, read_hex

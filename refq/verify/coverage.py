@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from refq.errors import RefqError
 from refq.numerics.requantize import Requantizer, double, dyadic, float32_half_even, int64, pow2, single, single_away
-from refq.verify.golden import LayerRecord
+from refq.verify.records import LayerRecord
 
 _RULES: dict[str, Requantizer] = {rule.name: rule for rule in (double, single, single_away, dyadic, int64, pow2)}
 

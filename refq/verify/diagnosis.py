@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refq.verify.faults import Hypothesis, of_order, of_output, of_sums
-from refq.verify.golden import LayerRecord
+from refq.verify.records import LayerRecord
 
 _WORTH_NAMING = 0.5
 """Part of the differing values a hypothesis must get right, net of those it gets wrong, to be named at all."""

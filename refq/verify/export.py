@@ -21,10 +21,10 @@ from refq.errors import GraphError, RangeError, RefqError
 from refq.graph import Graph
 from refq.numerics import Arithmetic, find_arithmetic
 from refq.verify.corners import corner_cases
-from refq.verify.golden import Golden, LayerRecord
+from refq.verify.golden import Golden
 from refq.verify.headers import identifier, systemverilog, values, verilog
 from refq.verify.layout import Layout
-from refq.verify.words import hex_text
+from refq.verify.records import LayerRecord
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -154,7 +154,7 @@ def _write(
             "layout": _layout_as_json(layout),
             "layers": entries,
         }
-        (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        (scratch / MANIFEST).write_text(json.dumps(manifest, indent=1, default=_plain) + "\n")
         _write_npz(scratch / "vectors.npz", arrays)
         scratch.chmod(0o755)
         if target.exists():
@@ -181,6 +181,28 @@ def _check_free(target: Path, force: bool) -> None:
         )
     if held and not force:
         raise OccupiedError(f"{target} holds vectors already; --force (force=True) replaces them")
+    if held and (strange := _strange(target)) is not None:
+        raise OccupiedError(f"{target} holds {strange!r}, which is not of its vectors; move it away, or choose another")
+
+
+def _strange(target: Path) -> str | None:
+    """A file that no export wrote and no bench left behind; None where there is none."""
+    try:
+        manifest = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
+        folders = {
+            layer["folder"]: {entry["file"] for entry in layer["tensors"].values()} for layer in manifest["layers"]
+        }
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return MANIFEST
+    written = {MANIFEST, "vectors.npz"}
+    for name, files in folders.items():
+        written |= files | {f"{name}/parameters.vh", f"{name}/parameters.svh"}
+    for path in sorted(target.rglob("*")):
+        name = path.relative_to(target).as_posix()
+        left_by_bench = path.name.startswith("dut_") or path.suffix in (".vvp", ".vcd", ".fst")
+        if not (path.is_dir() and name in folders) and name not in written and not left_by_bench:
+            return name
+    return None
 
 
 def _write_layer(folder: Path, record: LayerRecord, layout: Layout, arrays: dict[str, Any]) -> dict[str, Any]:
@@ -188,8 +210,7 @@ def _write_layer(folder: Path, record: LayerRecord, layout: Layout, arrays: dict
     memories = layout.memories(record)
     tensors: dict[str, Any] = {}
     for name, (integers, form) in memories.items():
-        words = form.pack(integers)
-        text = hex_text(words, form.digits)
+        text = form.text(integers)
         (folder / f"{name}.hex").write_text(text)
         arrays[f"{folder.name}/{name}"] = np.asarray(integers)
         tensors[name] = {
@@ -199,7 +220,8 @@ def _write_layer(folder: Path, record: LayerRecord, layout: Layout, arrays: dict
             "signed": form.signed,
             "lanes": form.lanes,
             "lane_order": form.order,
-            "words": len(words),
+            "stream": name not in record.tensors,
+            "words": len(text) // (form.digits + 1),
             "crc32": zlib.crc32(text.encode()),
         }
     if "sums" in tensors and layout.array is not None:
@@ -226,6 +248,11 @@ def _tile_crcs(text: str, record: LayerRecord, layout: Layout) -> list[int]:
     step = layout.array.rows if layout.array.dataflow == "os" else len(product[0])
     lines = text.splitlines(keepends=True)
     return [zlib.crc32("".join(lines[i : i + step]).encode()) for i in range(0, len(lines), step)]
+
+
+def _plain(value: Any) -> Any:
+    """NumPy values among attributes as JSON has them."""
+    return np.asarray(value).tolist()
 
 
 def _layout_as_json(layout: Layout) -> dict[str, Any]:

@@ -14,70 +14,12 @@ from refq.execute import trace
 from refq.graph import Graph, Node, QParams
 from refq.interpret import code_limits, constant_value
 from refq.layers import MacLayer, layer_for
-from refq.layers.windows import Window, pad_image, patches
+from refq.layers.windows import Window
 from refq.numerics import Arithmetic, Requantizer, find_arithmetic
+from refq.verify.arrays import events
+from refq.verify.records import LayerRecord, Tensor, Transaction
 from refq.verify.stages import as_bits, factor_names, stages
 from refq.verify.streams import ArrayOrder
-
-Wide = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tensor:
-    """Integers and how many bits of a word they take."""
-
-    values: NDArray[Any]
-    bits: int
-    signed: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerRecord:
-    """One node of an integer run.
-
-    Attributes
-    ----------
-    node : Node
-    tensors : name -> Tensor. Every node has `x` (x0, x1 ... where there are several operands) and `y`. Layers of
-        products also have w, bias, one array a factor of the requantizer (multiplier, shift: one value a channel), acc
-        (the sum of products and bias), one array a step of the requantizer, and placed (zero point added, not clamped)
-    parameters : name -> integer: zero points, clamp limits, sizes, strides and pads
-    requantizer : name of the rule; "" where the node has none of its own
-    window : of a convolution
-    """
-
-    node: Node
-    tensors: dict[str, Tensor]
-    parameters: dict[str, int]
-    requantizer: str = ""
-    window: Window | None = None
-
-    def product(self) -> tuple[Wide, Wide] | None:
-        """The layer as one matrix product: x - x_zero as (pixels, K) and w as (K, channels); None where it is none.
-
-        K runs over kernel rows, kernel columns, channels, the last fastest; padding holds 0.
-        """
-        if self.node.op not in ("Conv2D", "Dense") or dict(self.node.attrs).get("groups", 1) != 1:
-            return None
-        x = self.tensors["x"].values.astype(np.int64) - self.parameters["x_zero"]
-        w = self.tensors["w"].values.astype(np.int64)
-        w = w.reshape(len(w), -1).T
-        if self.window is not None:
-            x = patches(pad_image(x, self.window), self.window)
-        return x.reshape(-1, len(w)), w
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
-    """One value that hardware gives, in the order it gives them.
-
-    t : number of the event; all columns of a word share it
-    coordinates : (row, column, tile along K) of the product; for a layer's output (n, h, w, c)
-    """
-
-    t: int
-    coordinates: tuple[int, ...]
-    value: int
 
 
 @dataclass
@@ -135,7 +77,7 @@ class Golden:
         layer : name of a node
         x : input of the graph
         order : the array whose sums are expected, before bias and requantizer; None for the layer's output codes in
-            (n, h, w, c) order
+            (n, h, w, c) order, the number of the output before it where there are several
 
         Raises
         ------
@@ -143,16 +85,18 @@ class Golden:
         """
         (record,) = self.records(x, (layer,))
         if order is None:
-            y = record.tensors["y"].values
-            for t, (where, value) in enumerate(np.ndenumerate(y)):
-                yield Transaction(t=t, coordinates=where, value=int(value))
+            named = {name: tensor.values for name, tensor in record.tensors.items() if name[0] == "y"}
+            several = len(named) > 1
+            places = ((i, where, v) for i, y in enumerate(named.values()) for where, v in np.ndenumerate(y))
+            for t, (i, where, value) in enumerate(places):
+                yield Transaction(t=t, coordinates=(i, *where) if several else where, value=int(value))
             return
         product = record.product()
         if product is None:
             raise GraphError(f"{record.node.op} {layer!r} is not one matrix product; step it without an array order")
         a, b = product
         places = order.coordinates(len(a), b.shape[1], len(b))
-        for t, (row, where) in enumerate(zip(order.events(a, b), places, strict=True)):
+        for t, (row, where) in enumerate(zip(events(record, order), places, strict=True)):
             for value, place in zip(row.tolist(), where.tolist(), strict=True):
                 yield Transaction(t=t, coordinates=tuple(place), value=value)
 
@@ -161,7 +105,11 @@ class Golden:
         grids = {name: self.graph.tensors[name].qparams for name in (*node.inputs, *node.outputs) if name}
         operands = [self._operand(name, values) for name in node.inputs if name]
         if isinstance(layer, MacLayer) and all(grid is not None for grid in grids.values()):
-            return self._mac(node, layer, operands, values[node.outputs[0]])
+            layer = layer.holding(self.graph.tensors[node.inputs[1]].codebook)
+            record = self._mac(node, layer, operands, values[node.outputs[0]])
+            if _ends_in_its_output(record):
+                return record
+        # An operator whose steps are its own, or those of a profile that replaces the layer's: operands and results.
         tensors: dict[str, Tensor] = {}
         parameters: dict[str, int] = {}
         for i, (name, codes) in enumerate(zip(filter(None, node.inputs), operands, strict=True)):
@@ -182,7 +130,8 @@ class Golden:
         out: Any = self.graph.tensors[node.outputs[0]].qparams
         x_grid, w_grid = grids[0], grids[1]
         bias_grid = grids[2] if len(grids) > 2 else None
-        bits = x_grid.bits if bias_grid is None or bias_grid.bits > 32 else min(x_grid.bits, 8)
+        widest = x_grid.bits if layer.codebook is None else max(x_grid.bits, w_grid.bits)
+        bits = widest if bias_grid is None or bias_grid.bits > 32 else min(widest, 8)
         accumulator = self._profile.accumulator_for(bits)
         acc = layer.register(operands, x_grid.zero_point, w_grid.zero_point, accumulator)
         requantizer: Requantizer = self._profile.requantizer(node.op, bits)
@@ -190,6 +139,8 @@ class Golden:
         factors = requantizer.prepare(requantizer.factor((x_grid.scale, w_grid.scale), out.scale))
         steps = stages(requantizer, acc, factors)
         tensors = {"x": _tensor(operands[0], x_grid), "w": _tensor(operands[1], w_grid)}
+        if np.any(w_grid.zero_point) and w_grid.zero_point.ndim:
+            tensors["w_zero"] = Tensor(values=w_grid.zero_point, bits=w_grid.bits, signed=w_grid.signed)
         if bias_grid is not None:
             tensors["bias"] = Tensor(values=operands[2], bits=max(32, min(bias_grid.bits, accumulator.bits)))
         for name, factor in zip(factor_names(requantizer), factors, strict=True):
@@ -214,6 +165,12 @@ class Golden:
         )
 
 
+def _ends_in_its_output(record: LayerRecord) -> bool:
+    """Whether the steps lead to what the layer gave; they do not where a profile has a rule of its own for it."""
+    p, tensors = record.parameters, record.tensors
+    return np.array_equal(np.clip(tensors["placed"].values, p["y_low"], p["y_high"]), tensors["y"].values)
+
+
 def _step_bits(requantizer: Requantizer, factors: tuple[NDArray[Any], ...], acc_bits: int) -> int:
     """Bits that hold every step: those of the accumulator where the factor only makes it smaller."""
     shrinks = requantizer.name == "double" or (
@@ -224,6 +181,8 @@ def _step_bits(requantizer: Requantizer, factors: tuple[NDArray[Any], ...], acc_
 
 def _tensor(codes: NDArray[Any], grid: QParams | None) -> Tensor:
     if grid is None:
+        if codes.dtype.kind == "f":
+            codes = np.ascontiguousarray(codes).view(f"u{codes.dtype.itemsize}")
         return Tensor(values=codes, bits=8 * codes.dtype.itemsize, signed=codes.dtype.kind == "i")
     return Tensor(values=codes, bits=grid.bits, signed=grid.signed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from refq.verify.golden import LayerRecord
+from refq.verify.records import LayerRecord
 from refq.verify.words import WordFormat
 
 ROUNDINGS = ("double", "single", "single_away", "dyadic", "pow2", "int64", "float32_half_even")
@@ -33,8 +33,15 @@ def values(record: LayerRecord, formats: dict[str, WordFormat]) -> dict[str, int
 
 def verilog(name: str, constants: dict[str, int]) -> str:
     """Verilog-2005: localparam lines to `include inside a module."""
-    lines = [f"// {name}", *(f"localparam {key} = {value};" for key, value in constants.items())]
+    lines = [f"// {identifier(name)}", *(f"localparam {key} = {_literal(value)};" for key, value in constants.items())]
     return "\n".join(lines) + "\n"
+
+
+def _literal(value: int) -> str:
+    """A number with its width where the 32 bits of a plain one do not hold it."""
+    if -(1 << 31) <= value < 1 << 31:
+        return str(value)
+    return f"-64'sd{-value}" if value < 0 else f"64'sd{value}"
 
 
 def systemverilog(name: str, constants: dict[str, int]) -> str:
@@ -50,5 +57,5 @@ def systemverilog(name: str, constants: dict[str, int]) -> str:
     ]
     for key, value in constants.items():
         kind = "int" if -(1 << 31) <= value < 1 << 31 else "longint"
-        lines.append(f"  localparam {kind} {key} = {value};")
+        lines.append(f"  localparam {kind} {key} = {_literal(value)};")
     return "\n".join([*lines, f"endpackage : {package}", "`endif"]) + "\n"

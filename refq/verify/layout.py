@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from refq.errors import RangeError
-from refq.verify.golden import LayerRecord, Tensor
+from refq.verify.arrays import events, operands
+from refq.verify.records import LayerRecord, Tensor
 from refq.verify.streams import ArrayOrder
 from refq.verify.words import LaneOrder, WordFormat
 
@@ -37,20 +38,15 @@ class Layout:
     def memories(self, record: LayerRecord) -> dict[str, tuple[Any, WordFormat]]:
         """Name -> (integers, how they share words), the plain tensors first, then the streams of the array."""
         found = {name: (tensor.values, self._plain(tensor)) for name, tensor in record.tensors.items()}
-        product = record.product() if self.array is not None else None
-        if self.array is None or product is None:
+        pair = None if self.array is None else operands(record, self.array)
+        if self.array is None or pair is None:
             return found
-        a, b = product
-        a_words, b_words = self.array.operands(a, b)
-        x, w = record.tensors["x"], record.tensors["w"]
-        # x - x_zero needs one bit more than x has.
-        a_bits = x.bits + (1 if record.parameters["x_zero"] or not x.signed else 0)
-        events = _wrapped(self.array.events(a, b), record.parameters["acc_bits"])
+        a, b = pair
         rows, cols = self.array.rows, self.array.cols
-        found["a_stream"] = a_words, WordFormat(bits=a_bits, lanes=rows, order=self.order)
-        found["b_stream"] = b_words, WordFormat(bits=w.bits, lanes=cols, order=self.order)
+        found["a_stream"] = a.words, WordFormat(bits=a.bits, lanes=rows, order=self.order)
+        found["b_stream"] = b.words, WordFormat(bits=b.bits, lanes=cols, order=self.order)
         bits = record.parameters["acc_bits"]
-        found["sums"] = events, WordFormat(bits=bits, lanes=cols, order=self.order)
+        found["sums"] = events(record, self.array), WordFormat(bits=bits, lanes=cols, order=self.order)
         for name in ("bias", "multiplier", "shift"):
             tensor = record.tensors.get(name)
             if tensor is not None:
@@ -61,11 +57,3 @@ class Layout:
 
     def _plain(self, tensor: Tensor) -> WordFormat:
         return WordFormat(bits=tensor.bits, lanes=self.lanes, order=self.order, signed=tensor.signed)
-
-
-def _wrapped(sums: Any, bits: int) -> Any:
-    """Two's complement of `bits` bits: what an adder of that width holds."""
-    if bits >= 64:
-        return sums
-    low = -(1 << (bits - 1))
-    return ((sums - low) & ((1 << bits) - 1)) + low

@@ -13,14 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 import refq
-from refq.errors import LoadError
+from refq.errors import LoadError, RangeError
 from refq.graph import Node
 from refq.layers import layer_for
+from refq.verify.behind import behind, behind_sum
 from refq.verify.coverage import Coverage, coverage
 from refq.verify.diagnosis import Diagnosis, Evidence, faults_of
 from refq.verify.export import FORMAT, MANIFEST
-from refq.verify.golden import LayerRecord, Tensor
+from refq.verify.faults import Hypothesis, of_array
+from refq.verify.records import LayerRecord, Tensor
 from refq.verify.scoreboard import forms
+from refq.verify.streams import ArrayOrder
 from refq.verify.words import WordFormat, read_hex
 
 SUFFIXES = (".hex", ".mem", ".bin", ".npy")
@@ -33,6 +36,7 @@ class TensorVerdict:
     values : how many were compared
     wrong, unknown : how many differ, how many are x, z or were never written
     first : flat index of the first of either, its coordinates, expected and got (None where unknown)
+    behind : operands, accumulator and steps behind the first, where the layer is one of products
     differences : got - expected -> how often, the commonest first
     bad_tiles : tiles whose CRC differs, where the vectors hold any
     """
@@ -45,6 +49,7 @@ class TensorVerdict:
     unknown: int
     bits: int
     first: tuple[int, tuple[int, ...], int, int | None] | None = None
+    behind: str = ""
     differences: tuple[tuple[int, int], ...] = ()
     diagnosis: Diagnosis | None = None
     bad_tiles: tuple[int, ...] = ()
@@ -82,6 +87,8 @@ class Verdict:
                     f"  first at {where}, index {index}: expected {forms(expected, each.bits)}, "
                     f"got {forms('x' if got is None else got, each.bits)}"
                 )
+            if each.behind:
+                lines.append(f"  behind it: {each.behind}")
             if each.differences:
                 shown = ", ".join(f"{delta:+d}: {count}" for delta, count in each.differences[:8])
                 lines.append(f"  got - expected: {shown}{' ...' if len(each.differences) > 8 else ''}")
@@ -128,7 +135,8 @@ def verify_dumps(folder: str | Path, dumps: str | Path) -> Verdict:
             silent.append(layer["name"])
             continue
         record = _record(folder, layer)
-        verdicts += [_compare(folder, layer, name, entry, file, record, evidence) for name, entry, file in found]
+        array = _array(manifest)
+        verdicts += [_compare(folder, layer, name, entry, file, record, array, evidence) for name, entry, file in found]
     if not verdicts:
         raise LoadError(
             f"{dumps}: holds no dump; expected files such as {manifest['layers'][0]['folder']}/y.hex "
@@ -156,8 +164,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise LoadError(f"{path}: no manifest of vectors: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else None
+    if not isinstance(manifest, dict) or "layers" not in manifest:
+        raise LoadError(f"{path}: no manifest of vectors: it lists no layers")
+    if manifest.get("format") != FORMAT:
+        found = manifest.get("format")
         raise LoadError(f"{path}: vectors of format {found}, this version reads format {FORMAT}; export them again")
     if manifest.get("version") != refq.__version__:
         raise LoadError(
@@ -198,7 +208,7 @@ def _record(folder: Path, layer: dict[str, Any]) -> LayerRecord:
     tensors = {
         name: Tensor(values=_golden(folder, entry), bits=entry["bits"], signed=entry["signed"])
         for name, entry in layer["tensors"].items()
-        if entry["lanes"] == 1 or name in ("x", "w", "y", "acc", "bias")
+        if not entry["stream"]
     }
     node = Node(op=layer["op"], name=layer["name"], inputs=(), outputs=(), attrs=_attrs(layer))
     window = None
@@ -225,6 +235,7 @@ def _compare(
     entry: dict[str, Any],
     file: Path,
     record: LayerRecord,
+    array: ArrayOrder | None,
     overall: Evidence,
 ) -> TensorVerdict:
     expected = _golden(folder, entry)
@@ -238,7 +249,15 @@ def _compare(
         value = int(got[where]) if known[where] else None
         first = (index, where, int(expected[where]), value)
     counted = Counter((got[wrong] - expected[wrong]).tolist()).most_common()
-    faults = list(faults_of(record, name)) if name in record.tensors else []
+    faults: list[Hypothesis] = []
+    explained = ""
+    if name in record.tensors:
+        faults = list(faults_of(record, name))
+        explained = behind(record, name, first[0]) if first is not None else ""
+    elif name == "sums" and array is not None:
+        faults = list(of_array(record, array))
+        if first is not None:
+            explained = behind_sum(record, _place(record, array, first[1]))
     own = Evidence()
     own.add(got, known, expected, faults)
     overall.add(got, known, expected, faults)
@@ -251,10 +270,27 @@ def _compare(
         unknown=int((~known).sum()),
         bits=entry["bits"],
         first=first,
+        behind=explained,
         differences=tuple(counted),
         diagnosis=own.diagnosis() if bad.any() else None,
         bad_tiles=_bad_tiles(bad, entry),
     )
+
+
+def _array(manifest: dict[str, Any]) -> ArrayOrder | None:
+    held = manifest["layout"]["array"]
+    return (
+        None if held is None else ArrayOrder(**{key: held[key] for key in ("rows", "cols", "dataflow", "bottom_first")})
+    )
+
+
+def _place(record: LayerRecord, array: ArrayOrder, where: tuple[int, ...]) -> tuple[int, ...]:
+    """Row, column and tile along K of a sum."""
+    product = record.product()
+    if product is None:
+        return (-1,)
+    m, k = product[0].shape
+    return tuple(array.coordinates(m, product[1].shape[1], k)[where].tolist())
 
 
 def _bad_tiles(bad: NDArray[np.bool_], entry: dict[str, Any]) -> tuple[int, ...]:
@@ -285,7 +321,10 @@ def _read_dump(path: Path, entry: dict[str, Any], expected: NDArray[Any]) -> tup
             f"{path}: holds {len(words)} words, expected {entry['words']} of {form.digits} hexadecimal digits"
         )
     whole = np.repeat([word is not None for word in words], form.lanes)[: expected.size]
-    values = form.unpack((0 if word is None else word for word in words), expected.size)
+    try:
+        values = form.unpack((0 if word is None else word for word in words), expected.size)
+    except RangeError as error:
+        raise LoadError(f"{path}: {error}; was the memory dumped with another width?") from error
     return values.reshape(expected.shape), whole.reshape(expected.shape)
 
 

@@ -9,9 +9,12 @@ from typing import Any, Literal
 import numpy as np
 
 from refq.errors import RangeError, RefqError
+from refq.verify.arrays import events
+from refq.verify.behind import behind, behind_sum
 from refq.verify.diagnosis import Diagnosis, Evidence
-from refq.verify.faults import Hypothesis, of_order, of_output, of_sums
-from refq.verify.golden import LayerRecord, Transaction
+from refq.verify.faults import Hypothesis, of_array, of_order, of_output, of_sums
+from refq.verify.records import LayerRecord, Transaction
+from refq.verify.streams import ArrayOrder
 
 Order = Literal["in", "any", "by_tile"]
 
@@ -49,6 +52,8 @@ class Scoreboard:
     tile : items of a tile, for "by_tile"
     record : LayerRecord of the layer; makes operands, accumulators and diagnoses part of the report
     tensor : which tensor of the record the items are: "y", "acc" ...
+    array : the array, where items are its sums (`Golden.step` with an order)
+    signed : how a binary text is read; None: as the record has it, else signed unless a value is too large for that
     max_report : mismatches written out
 
     >>> board = Scoreboard([5, -1], bits=8, layer="conv")
@@ -67,6 +72,8 @@ class Scoreboard:
         tile: int = 0,
         record: LayerRecord | None = None,
         tensor: str = "y",
+        array: ArrayOrder | None = None,
+        signed: bool | None = None,
         max_report: int = 5,
     ) -> None:
         if order not in ("in", "any", "by_tile"):
@@ -74,11 +81,12 @@ class Scoreboard:
         if order == "by_tile" and tile < 1:
             raise RangeError(f"tile={tile}: order 'by_tile' needs the number of items of a tile")
         self.order, self.bits, self.layer, self.tile = order, bits, layer, tile
-        self.record, self.tensor, self.max_report = record, tensor, max_report
+        self.record, self.tensor, self.array, self.max_report = record, tensor, array, max_report
         self._expected = [
             item if isinstance(item, Transaction) else Transaction(t=i, coordinates=(i,), value=int(item))
             for i, item in enumerate(expected)
         ]
+        self.signed = self._guessed_sign() if signed is None else signed
         self._places: dict[tuple[int, ...], list[int]] = {}
         for i, item in enumerate(self._expected):
             self._places.setdefault(item.coordinates, []).append(i)
@@ -91,8 +99,8 @@ class Scoreboard:
 
         Parameters
         ----------
-        value : int; or anything that prints as digits with x or z in it, as a four-state simulator gives, or as a
-            binary number of `bits` digits
+        value : int; or anything that prints as a binary number, x and z included, as the values of a four-state
+            simulator do; a text of `bits` digits 0 and 1 is binary, any other must be a decimal number
         coordinates : where it belongs; needed unless items come in order
         """
         index = self._index(coordinates)
@@ -105,6 +113,11 @@ class Scoreboard:
             )
             return
         self._got[index] = item
+
+    def _guessed_sign(self) -> bool:
+        if self.record is not None and self.array is None and self.tensor in self.record.tensors:
+            return self.record.tensors[self.tensor].signed
+        return all(item.value < 1 << (self.bits - 1) for item in self._expected)
 
     def _index(self, coordinates: tuple[int, ...] | None) -> int | None:
         if self.order == "in":
@@ -123,12 +136,15 @@ class Scoreboard:
         if isinstance(value, int | np.integer):
             return int(value)
         text = str(value)
-        if set(text.lower()) & set("xzuw-") and not text.lstrip("-").isdigit():
-            return text
-        if text and set(text) <= {"0", "1"} and len(text) == self.bits:
+        # A value of cocotb has a length of its own, in bits; a plain text is binary if it is as long as an item.
+        bits = self.bits if isinstance(value, str) or not hasattr(value, "__len__") else len(value)
+        if text and set(text) <= {"0", "1"} and len(text) == bits:
             number = int(text, 2)
-            return number - (1 << self.bits) if number >> (self.bits - 1) else number
-        return int(text)
+            return number - (1 << bits) if self.signed and number >> (bits - 1) else number
+        try:
+            return int(text)
+        except ValueError:
+            return text
 
     def mismatches(self) -> list[Mismatch]:
         """Everything wrong so far, in the expected order; what has not come yet is missing."""
@@ -195,6 +211,11 @@ class Scoreboard:
                     return values.shape, of_output(record)
                 if self.tensor == "acc":
                     return values.shape, of_sums(record)
+                return values.shape, of_order(values)
+        if record is not None and self.array is not None and len(expected) % self.array.cols == 0:
+            sums = events(record, self.array)
+            if np.array_equal(sums.reshape(-1), expected):
+                return sums.shape, of_array(record, self.array)
         return expected.shape, of_order(expected)
 
 
@@ -250,25 +271,12 @@ def _line(m: Mismatch, board: Scoreboard) -> str:
 
 
 def _context(m: Mismatch, board: Scoreboard) -> str:
-    """The accumulator and factors behind an output."""
     record = board.record
-    if record is None or board.tensor != "y" or "acc" not in record.tensors or m.expected is None:
+    if record is None or m.expected is None:
         return ""
-    acc = record.tensors["acc"].values
-    if m.index >= acc.size:
-        return ""
-    channel = m.index % acc.shape[-1]
-    parts = [f"accumulator {int(acc.reshape(-1)[m.index])}"]
-    for name in ("bias", "multiplier", "shift"):
-        if name in record.tensors:
-            parts.append(f"{name} {int(record.tensors[name].values[channel])}")
-    for name in ("left_shifted", "high", "rounded", "placed"):
-        if name in record.tensors:
-            parts.append(f"{name} {int(record.tensors[name].values.reshape(-1)[m.index])}")
-    product = record.product()
-    if product is not None:
-        a, b = product
-        row = a[m.index // acc.shape[-1]]
-        shown = ", ".join(f"{int(u)}*{int(v)}" for u, v in zip(row[:4], b[:4, channel], strict=True))
-        parts.append(f"operands {shown}{' ...' if len(row) > 4 else ''}")
-    return "; " + ", ".join(parts)
+    if board.array is not None:
+        word, lane = divmod(m.index, board.array.cols)
+        found = f"word {word}, lane {lane}, {behind_sum(record, m.coordinates) or 'padding'}"
+    else:
+        found = behind(record, board.tensor, m.index)
+    return f"; {found}" if found else ""

@@ -42,24 +42,25 @@ class ArrayOrder:
         if self.dataflow not in ("os", "ws"):
             raise RangeError(f"dataflow={self.dataflow!r} is neither 'os' nor 'ws'")
 
-    def operands(self, a: NDArray[Any], b: NDArray[Any]) -> tuple[Codes, Codes]:
+    def operands(self, a: NDArray[Any], b: NDArray[Any], a_fill: int = 0, b_fill: int = 0) -> tuple[Codes, Codes]:
         """Words of the A memory, shape (words, rows), and of the B memory, shape (words, cols).
 
         os: A holds column k of a tile of rows at tile_m * K + k, B row k of a tile of columns at tile_n * K + k.
         ws: A holds row m of a tile along K at tile_k * M + m, B row k of a tile, tile_n slowest, rows padded.
+        a_fill, b_fill : what lanes beyond the matrices hold; one of both must be 0 for ws, where K is padded
         """
         a, b = _matrices(a, b)
         m, k = a.shape
         if self.dataflow == "os":
             return (
-                _padded(a, self.rows, 0).reshape(-1, self.rows, k).swapaxes(1, 2).reshape(-1, self.rows),
-                _padded(b, self.cols, 1).reshape(k, -1, self.cols).swapaxes(0, 1).reshape(-1, self.cols),
+                _padded(a, self.rows, 0, a_fill).reshape(-1, self.rows, k).swapaxes(1, 2).reshape(-1, self.rows),
+                _padded(b, self.cols, 1, b_fill).reshape(k, -1, self.cols).swapaxes(0, 1).reshape(-1, self.cols),
             )
-        wide = _padded(a, self.rows, 1).reshape(m, -1, self.rows).swapaxes(0, 1).reshape(-1, self.rows)
-        deep = _padded(_padded(b, self.rows, 0), self.cols, 1)
+        wide = _padded(a, self.rows, 1, a_fill).reshape(m, -1, self.rows).swapaxes(0, 1).reshape(-1, self.rows)
+        deep = _padded(_padded(b, self.rows, 0, b_fill), self.cols, 1, b_fill)
         return wide, deep.reshape(len(deep), -1, self.cols).swapaxes(0, 1).reshape(-1, self.cols)
 
-    def events(self, a: NDArray[Any], b: NDArray[Any]) -> Codes:
+    def events(self, a: NDArray[Any], b: NDArray[Any], a_fill: int = 0, b_fill: int = 0) -> Codes:
         """Sums as they leave, shape (events, cols): event i of column c is what that column gives for the i-th time.
 
         os: whole sums, row of tiles by row of tiles. ws: sums over the tiles along K so far, tile_n slowest, then
@@ -67,12 +68,12 @@ class ArrayOrder:
         """
         a, b = _matrices(a, b)
         if self.dataflow == "os":
-            full = _padded(_padded(a, self.rows, 0) @ b, self.cols, 1)
+            full = _padded(a, self.rows, 0, a_fill) @ _padded(b, self.cols, 1, b_fill)
             tiles = full.reshape(-1, self.rows, full.shape[1] // self.cols, self.cols).swapaxes(1, 2)
             return (tiles[:, :, ::-1] if self.bottom_first else tiles).reshape(-1, self.cols)
         m = len(a)
-        wide = _padded(a, self.rows, 1).reshape(m, -1, self.rows)
-        deep = _padded(_padded(b, self.rows, 0), self.cols, 1).reshape(wide.shape[1], self.rows, -1)
+        wide = _padded(a, self.rows, 1, a_fill).reshape(m, -1, self.rows)
+        deep = _padded(_padded(b, self.rows, 0, b_fill), self.cols, 1, b_fill).reshape(wide.shape[1], self.rows, -1)
         partial = np.cumsum(np.einsum("mtr,trn->tmn", wide, deep), axis=0)
         return partial.reshape(len(deep), m, -1, self.cols).transpose(2, 0, 1, 3).reshape(-1, self.cols)
 
@@ -100,7 +101,7 @@ def _matrices(a: NDArray[Any], b: NDArray[Any]) -> tuple[Codes, Codes]:
     return a.astype(np.int64), b.astype(np.int64)
 
 
-def _padded(matrix: Codes, multiple: int, axis: int) -> Codes:
+def _padded(matrix: Codes, multiple: int, axis: int, fill: int = 0) -> Codes:
     extra = [(0, 0), (0, 0)]
     extra[axis] = (0, -matrix.shape[axis] % multiple)
-    return np.pad(matrix, extra)
+    return np.pad(matrix, extra, constant_values=fill)

@@ -70,16 +70,8 @@ class WordFormat:
         ------
         RangeError    a value that a lane cannot hold; 0 among signs
         """
-        flat = np.asarray(values).reshape(-1)
-        low, high = self.limits
-        if flat.size and (int(flat.min()) < low or int(flat.max()) > high):
-            raise RangeError(f"values in [{flat.min()}, {flat.max()}] do not fit {self.bits} bits: [{low}, {high}]")
-        if self.bits == 1 and self.signed:
-            if np.any(flat == 0):
-                raise RangeError("one signed bit holds -1 and +1, not 0")
-            flat = flat > 0
         mask = (1 << self.bits) - 1
-        lanes = [int(value) & mask for value in flat.tolist()]
+        lanes = [int(value) & mask for value in self._codes(np.asarray(values).reshape(-1)).tolist()]
         if self.lanes == 1:
             return lanes
         lanes += [0] * (-len(lanes) % self.lanes)
@@ -89,6 +81,28 @@ class WordFormat:
             sum(value << shift for value, shift in zip(lanes[i : i + self.lanes], shifts, strict=True))
             for i in range(0, len(lanes), self.lanes)
         ]
+
+    def text(self, values: NDArray[Any]) -> str:
+        """`hex_text` of `pack`, without a number for every word: what large memories are written with."""
+        flat = np.asarray(values).reshape(-1)
+        if flat.dtype == object:
+            return hex_text(self.pack(flat), self.digits)
+        codes = self._codes(flat).astype(np.uint64)
+        lanes = np.zeros(-(-len(codes) // self.lanes) * self.lanes, np.uint64)
+        lanes[: len(codes)] = codes
+        lanes = lanes.reshape(-1, self.lanes)
+        highest_first = lanes[:, ::-1] if self.order == "little" else lanes
+        step = 4 if self.bits % 4 == 0 else 1
+        places = np.arange(self.bits - step, -1, -step, dtype=np.uint64)
+        parts = (highest_first[..., None] >> places & np.uint64((1 << step) - 1)).astype(np.uint8)
+        parts = parts.reshape(len(lanes), self.lanes * len(places))
+        if step == 1:
+            filled = np.zeros((len(lanes), 4 * self.digits), np.uint8)
+            filled[:, filled.shape[1] - parts.shape[1] :] = parts
+            parts = filled.reshape(len(lanes), self.digits, 4) @ np.array([8, 4, 2, 1], np.uint8)
+        lines = np.full((len(lanes), self.digits + 1), ord("\n"), np.uint8)
+        lines[:, :-1] = np.frombuffer(b"0123456789abcdef", np.uint8)[parts]
+        return lines.tobytes().decode("ascii")
 
     def unpack(self, words: Iterable[int], count: int | None = None) -> NDArray[Any]:
         """The integers of words; the first `count` of them, or all lanes.
@@ -108,6 +122,19 @@ class WordFormat:
         if count is not None and len(lanes) < count:
             raise ShapeError(f"{len(words)} words hold {len(lanes)} values, {count} were expected")
         return np.array([self._value(lane) for lane in lanes[:count]], np.uint64 if self._is_huge else np.int64)
+
+    def _codes(self, flat: NDArray[Any]) -> NDArray[Any]:
+        """Integers that lanes can hold, signs as 0 and 1."""
+        if flat.dtype.kind not in "iubO":
+            raise RangeError(f"values of {flat.dtype} are no integers; give codes")
+        low, high = self.limits
+        if flat.size and (int(flat.min()) < low or int(flat.max()) > high):
+            raise RangeError(f"values in [{flat.min()}, {flat.max()}] do not fit {self.bits} bits: [{low}, {high}]")
+        if self.bits == 1 and self.signed:
+            if np.any(flat == 0):
+                raise RangeError("one signed bit holds -1 and +1, not 0")
+            flat = flat > 0
+        return flat
 
     @property
     def _is_huge(self) -> bool:

@@ -17,7 +17,7 @@ from refq.verify.faults.hypothesis import Hypothesis, Wide, first_lane, lane_cou
 from refq.verify.faults.order import of_order
 from refq.verify.faults.rounding import RULES, roundings
 from refq.verify.faults.sums import of_sums
-from refq.verify.golden import LayerRecord
+from refq.verify.records import LayerRecord
 
 Finish = Callable[[Wide], Wide]
 
@@ -154,7 +154,8 @@ def _of_factors(record: LayerRecord, clip: Finish) -> Iterator[Hypothesis]:
         ("of the channel before", np.roll(s, 1)),
         ("of the channel after", np.roll(s, -1)),
     ):
-        yield Hypothesis(cause="shift", detail=f"shift {detail}", values=result(m, shift))
+        words = detail if "shift" in detail else f"shift {detail}"
+        yield Hypothesis(cause="shift", detail=words, values=result(m, shift))
     for detail, multiplier, shift in (
         ("multiplier of channel 0 for every channel", np.full_like(m, m[0]), s),
         *(

@@ -9,7 +9,7 @@ import numpy as np
 
 from refq.layers.windows import Window, pad_image, patches
 from refq.verify.faults.hypothesis import Hypothesis, Wide, first_lane, lane_counts, wrap
-from refq.verify.golden import LayerRecord
+from refq.verify.records import LayerRecord
 
 
 def of_sums(record: LayerRecord) -> Iterator[Hypothesis]:
@@ -74,13 +74,19 @@ def _of_operands(record: LayerRecord, acc: Wide) -> Iterator[Hypothesis]:
     if product is None:
         return
     a, b = product
-    x, w = record.tensors["x"], record.tensors["w"]
-    x_zero = record.parameters["x_zero"]
     rest = acc - (a @ b).reshape(acc.shape)
+    for cause, detail, left, right in operand_faults(record):
+        yield Hypothesis(cause=cause, detail=detail, values=(left @ right).reshape(acc.shape) + rest)
 
-    def sums(left: Wide, right: Wide) -> Wide:
-        return (left @ right).reshape(acc.shape) + rest
 
+def operand_faults(record: LayerRecord, rows: int = 0) -> Iterator[tuple[str, str, Wide, Wide]]:
+    """Cause, detail, and both matrices as a faulty design multiplies them; rows: of the array, for tiles along K."""
+    product = record.product()
+    if product is None:
+        return
+    a, b = product
+    x, w = record.tensors["x"], record.tensors["w"]
+    x_zero = record.zero("x")
     window = record.window
     codes = x.values.astype(np.int64)
     if window is not None:
@@ -88,75 +94,55 @@ def _of_operands(record: LayerRecord, acc: Wide) -> Iterator[Hypothesis]:
         raw = patches(pad_image(codes, window), window).reshape(a.shape)
     else:
         inside, raw = np.ones(a.shape, bool), codes.reshape(a.shape)
-    if x_zero:
-        yield Hypothesis(
-            cause="zero point", detail="input zero point left out", values=sums(np.where(inside, raw, 0), b)
-        )
-        yield Hypothesis(
-            cause="zero point",
-            detail="input zero point left out, padding with the zero point",
-            values=sums(np.where(inside, raw, x_zero), b),
-        )
-        yield Hypothesis(
-            cause="zero point", detail="input zero point added", values=sums(np.where(inside, raw + x_zero, 0), b)
-        )
+    if np.any(x_zero):
+        yield "zero point", "input zero point left out", np.where(inside, raw, 0), b
+        yield "zero point", "input zero point left out, padding with the zero point", np.where(inside, raw, x_zero), b
+        yield "zero point", "input zero point added", np.where(inside, raw + x_zero, 0), b
         if not inside.all():
-            yield Hypothesis(
-                cause="padding",
-                detail="padding with code 0 instead of the zero point",
-                values=sums(np.where(inside, a, -x_zero), b),
-            )
+            yield "padding", "padding with code 0 instead of the zero point", np.where(inside, a, -x_zero), b
     if window is not None:
         for detail, other in _other_windows(window):
             moved = patches(pad_image(codes - x_zero, other), other)
-            rows = _cut(moved.reshape(*moved.shape[:3], -1), window.out).reshape(a.shape)
-            yield Hypothesis(cause="operand order", detail=detail, values=sums(rows, b))
+            seen = _cut(moved.reshape(*moved.shape[:3], -1), window.out).reshape(a.shape)
+            yield "operand order", detail, seen, b
     mask = (1 << x.bits) - 1
     if x.signed:
         unsigned = np.where(inside, (raw & mask) - x_zero, 0)
-        yield Hypothesis(cause="sign extension", detail="inputs read as unsigned numbers", values=sums(unsigned, b))
+        yield "sign extension", "inputs read as unsigned numbers", unsigned, b
     weights = (1 << w.bits) - 1
     wider = (1 << (x.bits + 1)) - 1
-    yield Hypothesis(
-        cause="sign extension",
-        detail="x - x_zero and weights multiplied as unsigned",
-        values=sums(a & wider, b & weights),
-    )
-    yield Hypothesis(cause="sign extension", detail="x - x_zero multiplied as unsigned", values=sums(a & wider, b))
-    yield Hypothesis(cause="sign extension", detail="weights read as unsigned numbers", values=sums(a, b & weights))
-    yield Hypothesis(cause="sign extension", detail="x - x_zero cut to the bits of x", values=sums(wrap(a, x.bits), b))
+    yield "sign extension", "x - x_zero and weights multiplied as unsigned", a & wider, b & weights
+    yield "sign extension", "x - x_zero multiplied as unsigned", a & wider, b
+    yield "sign extension", "weights read as unsigned numbers", a, b & weights
+    yield "sign extension", "x - x_zero cut to the bits of x", wrap(a, x.bits), b
     k = a.shape[1]
-    yield Hypothesis(cause="dropped terms", detail="last term dropped", values=sums(a[:, :-1], b[:-1]))
-    yield Hypothesis(cause="dropped terms", detail="first term dropped", values=sums(a[:, 1:], b[1:]))
+    yield "dropped terms", "last term dropped", _only(a, slice(0, k - 1)), b
+    yield "dropped terms", "first term dropped", _only(a, slice(1, k)), b
     if k > 1:
-        yield Hypothesis(cause="operand order", detail="weights one term late", values=sums(a, np.roll(b, 1, axis=0)))
-        yield Hypothesis(cause="operand order", detail="weights one term early", values=sums(a, np.roll(b, -1, axis=0)))
-        yield Hypothesis(cause="operand order", detail="weights in reverse order", values=sums(a, b[::-1]))
-        yield Hypothesis(cause="operand order", detail="inputs one term late", values=sums(np.roll(a, 1, axis=1), b))
+        yield "operand order", "weights one term late", a, np.roll(b, 1, axis=0)
+        yield "operand order", "weights one term early", a, np.roll(b, -1, axis=0)
+        yield "operand order", "weights in reverse order", a, b[::-1]
+        yield "operand order", "inputs one term late", np.roll(a, 1, axis=1), b
     if b.shape[1] > 1:
-        yield Hypothesis(
-            cause="operand order", detail="weights of the channel before", values=sums(a, np.roll(b, 1, axis=1))
-        )
-        yield Hypothesis(
-            cause="operand order", detail="weights of the channel after", values=sums(a, np.roll(b, -1, axis=1))
-        )
-        yield Hypothesis(
-            cause="operand order", detail="channels of the weights in reverse order", values=sums(a, b[:, ::-1])
-        )
+        yield "operand order", "weights of the channel before", a, np.roll(b, 1, axis=1)
+        yield "operand order", "weights of the channel after", a, np.roll(b, -1, axis=1)
+        yield "operand order", "channels of the weights in reverse order", a, b[:, ::-1]
     if window is not None and window.kernel[0] == window.kernel[1] > 1:
-        kernel = w.values.astype(np.int64)
+        kernel = b.T.reshape(w.values.shape)
         turned = kernel.swapaxes(1, 2).reshape(len(kernel), -1).T
-        yield Hypothesis(cause="operand order", detail="kernel rows and columns swapped", values=sums(a, turned))
+        yield "operand order", "kernel rows and columns swapped", a, turned
         flipped = kernel[:, ::-1, ::-1].reshape(len(kernel), -1).T
-        yield Hypothesis(cause="operand order", detail="kernel turned by half a turn", values=sums(a, flipped))
-    for tile in (4, 8, 16, 32):
+        yield "operand order", "kernel turned by half a turn", a, flipped
+    for tile in sorted({4, 8, 16, 32, rows} - {0}):
         if k > tile:
             kept = k - (k % tile or tile)
-            yield Hypothesis(
-                cause="dropped terms",
-                detail=f"last tile of {tile} along K dropped",
-                values=sums(a[:, :kept], b[:kept]),
-            )
+            yield "dropped terms", f"last tile of {tile} along K dropped", _only(a, slice(0, kept)), b
+
+
+def _only(a: Wide, terms: slice) -> Wide:
+    kept = np.zeros_like(a)
+    kept[:, terms] = a[:, terms]
+    return kept
 
 
 def _other_windows(window: Window) -> Iterator[tuple[str, Window]]:
