@@ -61,7 +61,9 @@ def quantize_array(
     Notes
     -----
     Gholami et al. 2021, eq. (2), and eq. (8) for stochastic rounding. Division, not multiplication by 1/scale; rounding
-    before the zero point is added, clipping in floating point before the cast (ONNX QuantizeLinear). The quotient is
+    before the zero point is added, clipping in floating point before the cast (ONNX QuantizeLinear). torch multiplies
+    by 1 / scale, so that its codes may differ where the quotient lies next to a tie, and its quantized tensors (not its
+    fake quantization) round after the zero point was added: with an odd one ties go to odd steps. The quotient is
     float32, or float64 for a float64 `x`, and always float64 for codes beyond 16 bits, which float32 cannot hold.
     """
     if not isinstance(grid, QParams):
