@@ -16,7 +16,7 @@ _GRID = Uniform(bits=8, symmetric=True, narrow=True)
 
 
 def dynamic_quantize(graph: Graph, *, per_channel: bool = False) -> Graph:
-    """Replace every Dense and Conv2D with constant weights by explicit integer nodes.
+    """Replace every Dense, Conv2D and DepthwiseConv2D with constant weights by explicit integer nodes.
 
         x_q, s_x, z_x = DynamicQuantizeLinear(x);   y = Cast(sum (x_q - z_x) * w_q) * (s_x * s_w) + b
 
@@ -31,18 +31,22 @@ def dynamic_quantize(graph: Graph, *, per_channel: bool = False) -> Graph:
 
     Notes
     -----
-    The nodes are those of `onnxruntime.quantization.quantize_dynamic` with int8 weights: max|w| / 127, zero point 0;
-    that tool quantizes weights of convolutions per tensor in either case, and depthwise convolutions too, which stay
-    real here.
+    The nodes are those of `onnxruntime.quantization.quantize_dynamic` with int8 weights: max|w| / 127, zero point 0.
+    That tool gives convolutions one scale a tensor even with per_channel=True (its ConvInteger never asks for channels;
+    only MatMul does); one a channel is what the same nodes compute with a vector of scales. A depthwise convolution is
+    a convolution in as many groups as it has input channels.
     """
     tensors, constants = dict(graph.tensors), dict(graph.constants)
     nodes: list[Node] = []
     for node in graph.nodes:
         operands = [*node.inputs, "", "", ""]
         values = graph.constants.get(operands[1])
-        if node.op not in ("Dense", "Conv2D") or values is None or values.dtype.kind != "f":
+        if node.op not in ("Dense", "Conv2D", "DepthwiseConv2D") or values is None or values.dtype.kind != "f":
             nodes.append(node)
             continue
+        is_depthwise = node.op == "DepthwiseConv2D"
+        if is_depthwise:
+            values = np.ascontiguousarray(values.transpose(3, 1, 2, 0))
         granularity = PerChannel(0) if per_channel else PerTensor()
         grid, codes = Scheme(grid=_GRID, granularity=granularity).quantize(values)
         x, bias, y = operands[0], operands[2], graph.tensors[node.output]
@@ -67,8 +71,9 @@ def dynamic_quantize(graph: Graph, *, per_channel: bool = False) -> Graph:
         is_dense = node.op == "Dense"
         weight = hold("w", np.ascontiguousarray(codes.T) if is_dense else codes)
         layer = layer_for(node)
-        kept = ("strides", "padding", "dilation", "groups")
-        attrs = {} if is_dense else {key: getattr(layer, key) for key in kept}
+        attrs = {} if is_dense else {key: getattr(layer, key) for key in ("strides", "padding", "dilation")}
+        if not is_dense:
+            attrs["groups"] = graph.tensors[x].shape[-1] if is_depthwise else layer.groups
         acc, real = put("sum", y.shape, "int32"), put("real", y.shape, "float32")
         op = "MatMulInteger" if is_dense else "ConvInteger"
         nodes.append(Node(op=op, name=f"{node.name}/product", inputs=(q, weight, z), outputs=(acc,), attrs=attrs))
