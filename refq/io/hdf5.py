@@ -107,17 +107,16 @@ def _check_texts(data: Any) -> None:
                 raise LoadError(f"damaged HDF5 file: texts of {claimed} bytes at {values} in {len(data)}")
 
 
-def read_text(dataset: Any, path: Path) -> str | bytes:
-    """The one text of a dataset; LoadError where its length is more than the file's, see `_check_texts`."""
-    offset = dataset.id.get_offset()
-    if dataset.shape != () or offset is None:
-        raise LoadError(f"dataset {dataset.name!r} has the shape {dataset.shape}; one text is needed")
-    with path.open("rb") as raw:
-        raw.seek(offset)
-        claimed = int.from_bytes(raw.read(4), "little")
-    if dataset.dtype.kind == "O" and claimed > path.stat().st_size:
-        raise LoadError(f"damaged HDF5 file: a text of {claimed} bytes in {path.stat().st_size}")
-    return dataset[()]
+def read_bytes(dataset: Any, path: Path) -> bytes:
+    """A text held as plain bytes; LoadError for any other dataset, or for more bytes than the file has.
+
+    Notes
+    -----
+    A text of variable length lies in the library's global heap, and a damaged heap can keep the library busy for ever.
+    """
+    if dataset.ndim != 1 or dataset.dtype != "uint8" or dataset.size > path.stat().st_size:
+        raise LoadError(f"dataset {dataset.name!r} of {dataset.dtype} and shape {dataset.shape} is no text of the file")
+    return dataset[()].tobytes()
 
 
 def _widths(data: Any) -> tuple[int, int]:

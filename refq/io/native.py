@@ -21,9 +21,9 @@ from refq.errors import LoadError
 from refq.graph import Graph, Node, QParams, TensorSpec
 from refq.io.coded import read_codebook, write_codebook
 from refq.io.damage import told
-from refq.io.hdf5 import opened, read_text
+from refq.io.hdf5 import opened, read_bytes
 
-FORMAT = 1
+FORMAT = 2
 _BLOW_UP = 64
 """A dataset may unpack to this many times the file's size, no more: a small file must not fill the memory."""
 
@@ -58,7 +58,7 @@ def save(graph: Graph, path: str | Path) -> None:
     try:
         with h5py.File(temporary, "w") as file:
             file.attrs["refq_format"] = FORMAT
-            file["graph"] = json.dumps(_as_json(graph, places))
+            file["graph"] = np.frombuffer(json.dumps(_as_json(graph, places)).encode(), np.uint8)
             group = file.create_group("constants")
             for name, place in places.items():
                 array, book = graph.constants[name], graph.tensors[name].codebook
@@ -92,7 +92,7 @@ def read(path: str | Path) -> Graph:
         version = file.attrs.get("refq_format")
         if version != FORMAT:
             raise LoadError(f"refq file format {version}, this version reads format {FORMAT}")
-        text = json.loads(read_text(file["graph"], path))
+        text = json.loads(read_bytes(file["graph"], path))
         return _from_json(text, file["constants"], limit=_BLOW_UP * _size(path))
 
 

@@ -43,7 +43,7 @@ class DepthwiseConv2D(MacLayer):
         return x if multiplier == 1 else np.repeat(x, multiplier, axis=3)
 
     def coded_product(self, x: Array, w: Codebook) -> NDArray[np.int64] | None:
-        """Notes: codes of several weights are decoded; outputs have no inputs in common whose products they could share."""
+        """Notes: codes of several weights are decoded; outputs have no inputs in common to share products of."""
         if w.width > 1 or w.tail is not None:
             return None
         window, held = self.window(x.shape, w.shape), CodedRows.of(w, self.weight_axis)

@@ -46,9 +46,9 @@ def _edit_json(file: Any, rng: Random) -> str:
         return f"model_config {done}"
     if "graph" not in file:
         return _edit_object(file, rng)
-    new, done = mutate_tree(json.loads(file["graph"][()]), rng)
+    new, done = mutate_tree(json.loads(file["graph"][()].tobytes()), rng)
     del file["graph"]
-    file["graph"] = json.dumps(new)
+    file["graph"] = np.frombuffer(json.dumps(new).encode(), np.uint8)
     return f"graph {done}"
 
 

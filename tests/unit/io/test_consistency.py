@@ -14,12 +14,12 @@ from tests.unit.small_graphs import images, residual
 def edited(path, change):
     refq.save(refq.quantize(residual(), images(8)), path)
     with h5py.File(path, "r+") as file:
-        text = json.loads(file["graph"][()])
+        text = json.loads(file["graph"][()].tobytes())
         nodes = {node["name"]: node for node in text["nodes"]}
         tensors = {spec["name"]: spec for spec in text["tensors"]}
         change(text, nodes, tensors)
         del file["graph"]
-        file["graph"] = json.dumps(text)
+        file["graph"] = np.frombuffer(json.dumps(text).encode(), np.uint8)
     return path
 
 

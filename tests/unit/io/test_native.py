@@ -47,10 +47,10 @@ def test_other_suffixes_and_missing_folders_are_refused(tmp_path):
 
 def damage(path, change):
     with h5py.File(path, "r+") as file:
-        text = json.loads(file["graph"][()])
+        text = json.loads(file["graph"][()].tobytes())
         change(text, file)
         del file["graph"]
-        file["graph"] = json.dumps(text)
+        file["graph"] = np.frombuffer(json.dumps(text).encode(), np.uint8)
 
 
 @pytest.mark.parametrize(

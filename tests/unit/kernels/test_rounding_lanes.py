@@ -14,7 +14,7 @@ from numba import njit
 from refq.kernels import depthwise_lanes, lanes, rounding_lanes
 
 RULES = (double, single, single_away, double, single)
-"""By the number of the kernels' form; the last two ask for right shifts, the fourth for no code below the zero point."""
+"""By the number of the kernels' form; the last two take right shifts only, the fourth no code below the zero point."""
 
 
 @pytest.fixture(params=["preferred", "plain"])
