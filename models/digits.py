@@ -3,11 +3,19 @@
 from models.keras_writer import Network
 
 
-def build(input_shape: tuple[int, ...] = (8, 8, 1), classes: int = 10, width: int = 16) -> Network:
-    """Three convolutions with batch normalization and ReLU, the second of stride 2; mean; dense layer."""
+def build(
+    input_shape: tuple[int, ...] = (8, 8, 1), classes: int = 10, width: int = 16, shortcut: bool = False
+) -> Network:
+    """Three convolutions with batch normalization and ReLU, the second of stride 2; mean; dense layer.
+
+    With `shortcut`, what the third normalization gives is added to what the second gave, as in Bi-Real networks.
+    """
     net = Network("digits")
     x = net.input(input_shape)
-    for filters, stride in ((width, 1), (2 * width, 2), (2 * width, 1)):
-        x = net.activation(net.batch_norm(net.conv(x, filters, 3, stride, bias=False)), "relu")
+    for filters, stride in ((width, 1), (2 * width, 2)):
+        before = net.batch_norm(net.conv(x, filters, 3, stride, bias=False))
+        x = net.activation(before, "relu")
+    y = net.batch_norm(net.conv(x, 2 * width, 3, bias=False))
+    x = net.activation(net.add(before, y) if shortcut else y, "relu")
     net.output(net.dense(net.global_average(x), classes, activation="softmax"))
     return net

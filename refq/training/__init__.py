@@ -7,10 +7,18 @@
 from refq.training.batches import batches, chain, flip, pad_crop
 from refq.training.checkpoint import State, load_state, save_state
 from refq.training.fit import Trained, fit
-from refq.training.losses import distillation, mean_squared_error, softmax_cross_entropy, squared_hinge
+from refq.training.losses import (
+    distillation,
+    mean_squared_error,
+    softmax_cross_entropy,
+    squared_hinge,
+    with_features,
+)
+from refq.training.low_precision import half, half_slopes, integer_slopes, noisy_slopes
 from refq.training.network import Network
 from refq.training.optimizers import Optimizer, adam, adamw, sgd
 from refq.training.quantized import binarize, clip_latent, quantized
+from refq.training.regularizers import proximal, sinusoidal
 from refq.training.schedules import constant, cosine, stepwise, warm_up
 from refq.training.sweep import Tape, forward
 
@@ -32,14 +40,21 @@ __all__ = [
     "fit",
     "flip",
     "forward",
+    "half",
+    "half_slopes",
+    "integer_slopes",
     "load_state",
     "mean_squared_error",
+    "noisy_slopes",
     "pad_crop",
+    "proximal",
     "quantized",
     "save_state",
     "sgd",
+    "sinusoidal",
     "softmax_cross_entropy",
     "squared_hinge",
     "stepwise",
     "warm_up",
+    "with_features",
 ]

@@ -62,6 +62,7 @@ def fit(
     dtype: Any = np.float32,
     checkpoint: str | Path | None = None,
     until: int | None = None,
+    reads: tuple[str, ...] = (),
 ) -> Trained:
     """Train a graph.
 
@@ -86,6 +87,8 @@ def fit(
         that of a run that never stopped
     until : stop after this many epochs, as an interruption would; the schedule is that of `epochs`
 
+    reads : tensors the loss sees besides the output: it gets (outputs, *tensors), and gives a gradient for each
+
     Raises
     ------
     TrainingError    NaN, infinity or an exploding loss; step, layer and last good checkpoint are named
@@ -99,7 +102,7 @@ def fit(
     net = network if isinstance(network, Network) else Network(graph=network)
     if epochs < 1 or np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise RangeError(f"epochs={epochs} must be at least 1 and dtype={np.dtype(dtype)} float32 or float64")
-    run = _Run(net, loss, optimizer or sgd(momentum=0.9), schedule or cosine(0.05), penalty, project, dtype)
+    run = _Run(net, loss, optimizer or sgd(momentum=0.9), schedule or cosine(0.05), penalty, project, dtype, reads)
     x, y = data
     per_epoch = -(-samples(x, y) // batch_size)
     run.total = per_epoch * epochs
@@ -155,9 +158,11 @@ class _Run:
         penalty: Penalty | None,
         project: Projection | None,
         dtype: Any,
+        reads: tuple[str, ...] = (),
     ) -> None:
         self.network, self.loss, self.optimizer, self.schedule = network, loss, optimizer, schedule
         self.penalty, self.project, self.dtype = penalty, project, np.dtype(dtype)
+        self.reads = reads
         self.total = 1
         self.first_loss: float | None = None
         graph = network.graph
@@ -185,8 +190,8 @@ class _Run:
         moment = Moment(training=True, progress=part, rng=rng)
         tape = forward(self.network, state.values, state.statistics, self.inputs(x), moment)
         with np.errstate(all="ignore"):
-            value, slope = self.loss(tape.values[tape.seen(self.output)], targets)
-            slopes = tape.gradients({self.output: slope.astype(self.dtype)})
+            value, found = self.measure(tape, targets)
+            slopes = tape.gradients(found)
             slopes = {name: slopes[name] for name in state.values if name in slopes}
             if self.penalty is not None:
                 extra, more = self.penalty(state.values, part)
@@ -199,6 +204,14 @@ class _Run:
         state.statistics = state.statistics | tape.statistics
         state.step += 1
         return value
+
+    def measure(self, tape: Tape, targets: Any) -> tuple[float, Values]:
+        """The loss and its gradients with respect to the tensors it reads."""
+        names = (self.output, *self.reads)
+        arrays: Any = tuple(tape.values[tape.seen(name)] for name in names)
+        value, slopes = self.loss(arrays if self.reads else arrays[0], targets)
+        many = slopes if self.reads else (slopes,)
+        return value, {name: slope.astype(self.dtype) for name, slope in zip(names, many, strict=True)}
 
     def check(self, state: State, tape: Tape, loss: float, slopes: Values, saved: str | Path | None) -> None:
         """TrainingError where a number is not finite, or the loss has left all proportion to the first one."""

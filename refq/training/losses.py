@@ -122,3 +122,55 @@ def distillation(
         return alpha * hard + beta * temperature**2 * value, logits.dtype.type(alpha) * hard_slope + weight * slope
 
     return loss
+
+
+def with_features(loss: Loss, weight: float, attention: bool = False) -> Callable[..., tuple[float, Any]]:
+    """A loss that also draws inner tensors to those of a teacher; for `fit(..., reads=names)`.
+
+        L = loss(y, t) + weight * sum over tensors of mean (f_s - f_t)**2
+        attention: f is mean over channels of the squares, divided by its norm over the places of an image
+
+    Parameters
+    ----------
+    loss : what the outputs get
+    weight : of the features
+    attention : compare where tensors are large, not what they hold; channels may differ then
+
+    Returns
+    -------
+    Loss of (outputs, *tensors) whose targets are (targets of `loss`, *tensors of the teacher)
+
+    Notes
+    -----
+    Romero et al. 2015 (FitNets), eq. (3), without a regressor; Zagoruyko & Komodakis 2017, eq. (2), squared norm.
+    """
+
+    def measure(outputs: tuple[Array, ...], targets: tuple[Any, ...]) -> tuple[float, tuple[Array, ...]]:
+        labels, hints = targets[: len(targets) - len(outputs) + 1], targets[len(targets) - len(outputs) + 1 :]
+        value, slope = loss(outputs[0], labels if len(labels) > 1 else labels[0])
+        slopes = [slope]
+        for student, teacher in zip(outputs[1:], hints, strict=True):
+            if attention:
+                extra, rest = _attention(student, teacher)
+            else:
+                extra, rest = mean_squared_error(student, teacher)
+            value += weight * extra
+            slopes.append(student.dtype.type(weight) * rest)
+        return value, tuple(slopes)
+
+    return measure
+
+
+def _attention(student: Array, teacher: Array) -> tuple[float, Array]:
+    """Mean over the batch of the squared distance of normalized attention maps, and its gradient."""
+    maps = []
+    for features in (student, teacher):
+        energy = (features**2).mean(axis=-1).reshape(len(features), -1)
+        norm = np.sqrt((energy**2).sum(axis=1, keepdims=True)).clip(1e-12)
+        maps.append((energy / norm, norm))
+    (mine, norm), (wanted, _) = maps
+    rest = mine - wanted
+    dmap = 2 * rest / len(student)
+    denergy = (dmap - mine * (dmap * mine).sum(axis=1, keepdims=True)) / norm
+    spread = denergy.reshape(student.shape[:-1])[..., None]
+    return float((rest**2).sum() / len(student)), (spread * 2 * student / student.shape[-1]).astype(student.dtype)

@@ -19,6 +19,8 @@ Array = NDArray[Any]
 Values = dict[str, Array]
 Surrogate = Callable[[Array, Array, float], Array]
 """(dy, x, progress) -> dx: what stands for the gradient of a step function."""
+SlopeRule = Callable[[Array, np.random.Generator], Array]
+"""(gradient of a layer's output, generator) -> what the layer's own gradients are made of."""
 
 _STATISTICS = ("mean", "variance")
 
@@ -32,6 +34,8 @@ class Network:
     graph : Graph
     quantizers : tensor name -> rule, for weights and activations
     surrogates : op -> gradient rule that takes the place of the layer's (Binarize)
+    slopes : rule for the gradients that multiply-accumulate layers get, such as `integer_slopes`
+    storage : what becomes of every activation while training, such as `half`
     frozen : names of constants that stay as they are
     frozen_statistics : part of the training after which normalization uses its running averages; 0 always, 1 never
     momentum : of the running averages, average <- momentum * average + (1 - momentum) * batch
@@ -40,6 +44,8 @@ class Network:
     graph: Graph
     quantizers: Mapping[str, Trainable] = field(default_factory=dict[str, Trainable])
     surrogates: Mapping[str, Surrogate] = field(default_factory=dict[str, Surrogate])
+    slopes: SlopeRule | None = None
+    storage: Callable[[Array], Array] | None = None
     frozen: frozenset[str] = frozenset()
     frozen_statistics: float = 1.0
     momentum: float = 0.9

@@ -161,9 +161,20 @@ class _Sweep:
         outputs = result if isinstance(result, tuple) else (result,)
         if node.clamp is not None:
             outputs, pull = _clamped(node.clamp, outputs, pull)
+        if self.moment.training:
+            outputs, pull = self.narrowed(node, outputs, pull)
         tape.steps.append((keys, node.outputs, pull))
         for name, y in zip(node.outputs, outputs, strict=True):
             self.settle(node, name, y)
+
+    def narrowed(self, node: Node, outputs: tuple[Array, ...], pull: Pull) -> tuple[tuple[Array, ...], Pull]:
+        """Outputs as they are stored, and gradients as they arrive, where training itself has few bits."""
+        storage, slopes, rng = self.network.storage, self.network.slopes, self.moment.rng
+        if storage is not None:
+            outputs = tuple(storage(y) if y.dtype.kind == "f" else y for y in outputs)
+        if slopes is None or rng is None or not issubclass(layer_class(node.op), MacLayer):
+            return outputs, pull
+        return outputs, lambda dys: pull([slopes(dy, rng) for dy in dys])
 
     def settle(self, node: Node, name: str, y: Array) -> None:
         """The output on its grid: one of its own, the input's, or one the function's range gives."""

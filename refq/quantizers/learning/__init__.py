@@ -3,7 +3,8 @@
 from refq.quantizers.learning.binary import InformationRetentionWeights, ScaledSignWeights, SignWeights
 from refq.quantizers.learning.dorefa import DoReFaWeights, UnitActivations, WrpnWeights, quantize_gradient
 from refq.quantizers.learning.estimators import clipped, error_decay, identity, polynomial, sign_swish
-from refq.quantizers.learning.gradual import Blended, QuantizationNoise, Relaxed, SoftSteps
+from refq.quantizers.learning.fitted import FittedLevelWeights
+from refq.quantizers.learning.gradual import Blended, Latent, QuantizationNoise, Relaxed, SoftSteps
 from refq.quantizers.learning.lsq import Lsq, LsqPlus
 from refq.quantizers.learning.pact import Pact
 from refq.quantizers.learning.protocol import Learned, Moment, Pull, Trainable
@@ -15,7 +16,9 @@ __all__ = [
     "Averaged",
     "Blended",
     "DoReFaWeights",
+    "FittedLevelWeights",
     "InformationRetentionWeights",
+    "Latent",
     "Learned",
     "Lsq",
     "LsqPlus",

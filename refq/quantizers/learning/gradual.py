@@ -8,7 +8,7 @@ import numpy as np
 
 from refq.errors import RangeError
 from refq.graph.qparams import QParams
-from refq.quantizers.learning.protocol import Array, Learned, Moment, Pull, Trainable, others, steps_of
+from refq.quantizers.learning.protocol import Array, Learned, Moment, Pull, Trainable, steps_of
 from refq.quantizers.learning.straight_through import StraightThrough
 from refq.quantizers.uniform import Uniform
 
@@ -85,6 +85,26 @@ class QuantizationNoise(Trainable):
             return np.where(chosen, dx, dy), slopes
 
         return np.where(chosen, y, x), noisy, grid
+
+    def stored(self, x: Array, axis: int | None, learned: Learned) -> tuple[Array, QParams]:
+        return self.rule.stored(x, axis, learned)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latent(Trainable):
+    """Weights that train as reals and are put on the grid outside training only: y = w,  dw = dy.
+
+    Notes
+    -----
+    For methods that draw weights to the grid by other means: `refq.training.proximal`, `refq.training.sinusoidal`.
+    """
+
+    rule: Trainable = StraightThrough()
+
+    def apply(self, x: Array, axis: int | None, learned: Learned, moment: Moment) -> tuple[Array, Pull, QParams | None]:
+        if moment.training:
+            return x, lambda dy: (dy, {}), None
+        return self.rule.apply(x, axis, learned, moment)
 
     def stored(self, x: Array, axis: int | None, learned: Learned) -> tuple[Array, QParams]:
         return self.rule.stored(x, axis, learned)
@@ -176,10 +196,3 @@ class Relaxed(Trainable):
 
     def stored(self, x: Array, axis: int | None, learned: Learned) -> tuple[Array, QParams]:
         return StraightThrough(grid=self.grid).stored(x, axis, learned)
-
-
-def step_size(x: Array, axis: int | None, grid: Uniform) -> Array:
-    """The step of the grid over weights, one a channel, broadcastable against them."""
-    shared = others(x, axis)
-    found = grid.qparams(x.min(axis=shared), x.max(axis=shared), axis)
-    return found.along(found.scale, x.ndim).astype(x.dtype)

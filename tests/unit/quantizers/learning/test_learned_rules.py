@@ -5,12 +5,15 @@ from math import sqrt
 import numpy as np
 import pytest
 
+from refq.quantizers import ABCWeights, APoT
 from refq.quantizers.apply import dequantize_array, fake_quantize
 from refq.quantizers.learning import (
     Averaged,
     Blended,
     DoReFaWeights,
+    FittedLevelWeights,
     InformationRetentionWeights,
+    Latent,
     Lsq,
     LsqPlus,
     Moment,
@@ -54,6 +57,9 @@ WEIGHT_RULES = [
     QuantizationNoise(rule=Lsq(bits=3)),
     SoftSteps(),
     Relaxed(),
+    Latent(rule=WrpnWeights(bits=3)),
+    FittedLevelWeights(levels=ABCWeights(bits=3)),
+    FittedLevelWeights(levels=APoT(bits=4), per_channel=False),
 ]
 
 
@@ -202,6 +208,16 @@ def test_a_moving_average_follows_batches_until_it_freezes_and_rounds_after_the_
     late, pull, _ = rule.apply(x, None, learned, Moment(training=True, progress=0.5))
     assert late[0, 2] == pytest.approx(1.0, abs=0.01)
     np.testing.assert_array_equal(pull(np.ones((1, 3)))[0], [[1, 1, 0]])
+
+
+def test_fitted_levels_are_those_of_the_grid_on_eight_bits():
+    x = weights()
+    y, pull, grid = FittedLevelWeights(levels=ABCWeights(bits=2)).apply(x, 0, {}, RESTING)
+    for filter_, found, scale in zip(x, y, grid.scale, strict=True):
+        signs = [np.where(filter_ >= filter_.mean() - u * filter_.std(), 1.0, -1.0).reshape(-1) for u in (-1, 1)]
+        factors = np.linalg.lstsq(np.stack(signs, axis=1), filter_.reshape(-1).astype(float), rcond=None)[0]
+        np.testing.assert_allclose(found.reshape(-1), factors @ np.stack(signs), atol=0.51 * scale)
+    np.testing.assert_array_equal(pull(x)[0], x)
 
 
 def slope(function, x, dy, step=1e-6):
