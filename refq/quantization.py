@@ -13,8 +13,19 @@ from refq.calibrate import calibrate, inner_name
 from refq.errors import GraphError, blame
 from refq.graph import Codebook, Graph, Node, QParams
 from refq.layers import FixedGrid, MacLayer, layer_class, layer_for
-from refq.quantizers import Binary, MinMax, PerChannel, PerTensor, Recipe, Scheme, Ternary, Uniform, find_recipe
+from refq.quantizers import (
+    MinMax,
+    PerChannel,
+    PerTensor,
+    Recipe,
+    Scheme,
+    Uniform,
+    find_recipe,
+    quantize_array,
+)
+from refq.quantizers.group_scales import channel_values
 from refq.quantizers.represent import represent
+from refq.quantizers.weights import coded_weights, is_coded, weight_granularity
 from refq.transforms import dynamic_quantize, fuse_activation, masked_sums, prepare, saturate_masks
 
 _BIAS_HEADROOM = 1 << 30
@@ -113,39 +124,59 @@ class _Assignment:
     def constants_of(self, node: Node) -> Node:
         """The node after grids for the constants it reads; it may read copies, where readers need different grids."""
         layer = layer_for(node)
-        layer_is_mac = isinstance(layer, MacLayer)
         inputs = list(node.inputs)
         for i, name in enumerate(inputs):
             values = self.source.constants.get(name)
             if values is None or values.dtype.kind != "f":
                 continue
             operand = layer.operands[min(i, len(layer.operands) - 1)].strip("*?")
-            coded = None
-            if operand == "w" and isinstance(layer, MacLayer) and _is_coded(self.recipe.weights):
-                coded = self.coded_weights(layer, inputs)
-            grid = coded[0] if coded else self.constant_grid(layer, operand, values, inputs)
+            codes: NDArray[Any] | None = None
+            book: Codebook | None = None
+            if operand == "w" and isinstance(layer, MacLayer):
+                grid, codes, book = self.mac_weights(layer, inputs)
+            else:
+                grid = self.constant_grid(layer, operand, values, inputs)
             if grid is None:
                 continue
-            held = self.tensors[name].qparams
-            if held is not None and held != grid:
+            held = self.tensors[name]
+            if held.qparams is not None and (held.qparams != grid or held.codebook != book):
                 copy = f"{node.name}/{operand}"
                 self.tensors[copy] = replace(self.tensors[name], name=copy)
                 inputs[i] = name = copy
-            codes = coded[1] if coded else None
-            if coded is None and operand == "w" and layer_is_mac:
-                codes = self.recipe.weights.stored_codes(values, grid)
             self.constants[name] = values if codes is None else codes
-            self.tensors[name] = replace(self.tensors[name], dtype=self.constants[name].dtype.name)
-            self.give(name, grid)
-            self.tensors[name] = replace(self.tensors[name], codebook=coded[2] if coded else None)
+            dtype = self.constants[name].dtype.name
+            self.tensors[name] = replace(self.tensors[name], dtype=dtype, qparams=grid, codebook=book)
         return replace(node, inputs=tuple(inputs))
+
+    def mac_weights(self, layer: MacLayer, inputs: list[str]) -> tuple[QParams, NDArray[Any] | None, Codebook | None]:
+        """(grid, integers where they do not follow from it, how they are held where not as themselves)."""
+        weights, scheme = self.source.constants[inputs[1]], self.recipe.weights
+        granularity = weight_granularity(scheme.granularity, layer.weight_axis, weights.ndim)
+        scheme = replace(scheme, granularity=granularity)
+        if is_coded(scheme):
+            return coded_weights(
+                scheme, weights, channel_axis=layer.weight_axis, least_scale=self.least_scale(inputs, weights, layer)
+            )
+        grid = self.weight_grid(scheme, layer, inputs)
+        if isinstance(scheme.grid, Uniform):
+            return grid, None, None
+        codes = scheme.stored_codes(weights, grid)
+        return represent(grid, quantize_array(weights, grid) if codes is None else codes, multiplier="sign")
+
+    def least_scale(self, inputs: list[str], weights: NDArray[Any], layer: MacLayer) -> NDArray[np.float64]:
+        """The scales, one a channel, at which biases take 30 bits."""
+        x_grid = self.tensors[inputs[0]].qparams
+        if len(inputs) < 3 or not inputs[2] or x_grid is None:
+            return np.zeros(weights.shape[layer.weight_axis])
+        bias = np.abs(self.source.constants[inputs[2]].astype(np.float64))
+        return bias / (float(x_grid.scale) * _BIAS_HEADROOM)
 
     def constant_grid(self, layer: Any, operand: str, values: NDArray[Any], inputs: list[str]) -> QParams | None:
         """The grid of one constant operand; None where it stays real."""
         if operand not in layer.parameters:
             return replace(self.recipe.activations, granularity=PerTensor()).fit(values)
         if isinstance(layer, MacLayer):
-            return self.weight_grid(layer, inputs) if operand == "w" else self.bias_grid(inputs)
+            return self.bias_grid(inputs)
         if operand in ("w", "u", "alpha"):
             return replace(self.recipe.other_weights, granularity=PerTensor()).fit(values)
         return None  # normalization parameters, biases of recurrent layers
@@ -158,25 +189,7 @@ class _Assignment:
         bits = self.recipe.bias_bits if x_grid.bits <= 8 else 64
         return QParams(scale=scale, axis=None if scale.ndim == 0 else 0, bits=bits)
 
-    def coded_weights(self, layer: MacLayer, inputs: list[str]) -> tuple[QParams, NDArray[Any], Codebook]:
-        """Integers of 8 bits on the levels of the scheme's grid, at scales at which biases fit 30 bits."""
-        weights, scheme = self.source.constants[inputs[1]], self.recipe.weights
-        axis = layer.weight_axis % weights.ndim
-        fitted = replace(scheme, granularity=PerChannel(axis)).fit(weights)
-        x_grid, least = self.tensors[inputs[0]].qparams, np.zeros(weights.shape[axis])
-        if len(inputs) > 2 and inputs[2] and x_grid is not None:
-            least = np.abs(self.source.constants[inputs[2]].astype(np.float64)) / (float(x_grid.scale) * _BIAS_HEADROOM)
-        grid: Any = scheme.grid
-        return represent(
-            fitted,
-            fitted.quantize(weights),
-            multiplier=grid.multiplier,
-            channel_axis=axis,
-            level_bits=8,
-            least_scale=least,
-        )
-
-    def weight_grid(self, layer: MacLayer, inputs: list[str]) -> QParams:
+    def weight_grid(self, scheme: Scheme, layer: MacLayer, inputs: list[str]) -> QParams:
         """The scheme's grid, with scales of some channels raised or set so that their biases fit 32 bits.
 
         A channel whose weights are tiny beside its bias, as folding a dying normalization leaves it, would need a bias
@@ -184,9 +197,16 @@ class _Assignment:
         no scale of its own: it takes one at which the bias has 24 bits. Binary codes are never 0: such a channel keeps
         a scale so small that they vanish beside the bias.
         """
-        weights, scheme = self.source.constants[inputs[1]], self.recipe.weights
-        per_channel = isinstance(scheme.granularity, PerChannel)
-        grid = replace(scheme, granularity=PerChannel(layer.weight_axis) if per_channel else PerTensor()).fit(weights)
+        weights = self.source.constants[inputs[1]]
+        grid: QParams = scheme.fit(weights)
+        if grid.block is not None:  # groups of channels: every channel takes the scale of its group
+            axis = layer.weight_axis % weights.ndim
+            scale = channel_values(grid.scale.reshape(-1), grid.block[axis], weights.shape[axis])
+            zero = channel_values(grid.zero_point.reshape(-1), grid.block[axis], weights.shape[axis])
+            grid = QParams(
+                scale=scale, zero_point=zero, axis=axis, bits=grid.bits, signed=grid.signed, narrow=grid.narrow
+            )
+        per_channel = grid.axis is not None
         x_grid = self.tensors[inputs[0]].qparams
         if len(inputs) < 3 or not inputs[2] or x_grid is None:
             return grid
@@ -198,17 +218,18 @@ class _Assignment:
         needed = bias / (float(x_grid.scale) * _BIAS_HEADROOM)
         free = bias / (float(x_grid.scale) * _FREE_BIAS_STEPS)
         scale = np.where(is_zero & (free > 0) & (not grid.is_binary), free, np.maximum(grid.scale, needed))
+        scale, zero = scheme.admissible_scale(scale), grid.zero_point
+        if not grid.is_symmetric:  # the lowest code keeps its real where the scale was raised
+            lowest = (grid.qmin - zero) * grid.scale.astype(np.float64) / scale
+            zero = np.clip(np.rint(grid.qmin - lowest), grid.qmin, grid.qmax).astype(np.int32)
         return QParams(
-            scale=scheme.admissible_scale(scale),
+            scale=scale,
+            zero_point=zero,
             axis=grid.axis,
             bits=grid.bits,
             signed=grid.signed,
             narrow=grid.narrow,
         )
-
-
-def _is_coded(scheme: Scheme) -> bool:
-    return hasattr(scheme.grid, "multiplier") and not isinstance(scheme.grid, Uniform | Binary | Ternary)
 
 
 def _widened(grid: Uniform, bits: int) -> Uniform:

@@ -14,7 +14,8 @@ from refq.quantizers.levels import Levels
 from refq.quantizers.lq_nets import LQNets
 from refq.quantizers.power_of_two import PowerOfTwo
 from refq.quantizers.ranges import MinMax, Range
-from refq.quantizers.recipe import RECIPES, Recipe, find_recipe
+from refq.quantizers.recipe import Recipe
+from refq.quantizers.recipes import RECIPES, find_recipe
 from refq.quantizers.scheme import Scheme
 from refq.quantizers.sign import Sign
 from refq.quantizers.sign_products import SignPlanes, sign_matmul

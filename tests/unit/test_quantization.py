@@ -6,7 +6,21 @@ import pytest
 import refq
 from refq.errors import CalibrationError, GraphError, LoadError, RangeError, ShapeError
 from refq.graph import Node
-from refq.quantizers import Recipe, find_recipe
+from refq.quantizers import (
+    ArbitraryLevels,
+    PerChannelGroup,
+    PerTensor,
+    Recipe,
+    Scheme,
+    Ternary,
+    Uniform,
+    Vectors,
+    dequantize_array,
+    find_recipe,
+    quantize_array,
+)
+from refq.quantizers.catalog import quantizer_methods
+from refq.quantizers.ranges import Percentile
 from tests.unit.small_graphs import assemble, images, residual
 
 
@@ -127,7 +141,7 @@ def test_recipes_come_from_files_and_wrong_keys_are_named(tmp_path):
     assert quantized.tensors["conv/kernel"].qparams.axis is None
     assert all(row.max_step <= 1 for row in refq.compare(quantized, images(8)).rows)
     path.write_text("[weights]\nbit = 6\n")
-    with pytest.raises(LoadError, match=r"unknown key weights\.bit; keys are bits"):
+    with pytest.raises(LoadError, match=r"mine\.toml: unknown key weights\.bit; keys of Uniform are .*, bits"):
         find_recipe(path)
     with pytest.raises(RangeError, match="recipe='int7' is unknown; recipes are int8"):
         find_recipe("int7")
@@ -194,3 +208,71 @@ def test_sixteen_bit_activations_take_the_grids_of_litert(op, tmp_path):
     assert q.tensors["y"].qparams.is_symmetric
     x = images(8)
     assert np.abs(refq.run(q, x, path="integer") - refq.run(q, x, path="float")).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[weights]\ngrid = "APot"', r"weights\.grid='APot' is not one of .*APoT, .*Vectors"),
+        ('[activations]\ngrid = "APoT"', r"activations\.grid='APoT' is not one of Uniform"),
+        ('[weights]\ngrid = "APoT"\nbits = 4.0', r"weights\.bits=4\.0 must be of type int"),
+        ('[weights]\ngrid = "APoT"\nbits = 99', r"weights: bits=99 .* is outside"),
+        ('[weights]\ngrid = "APoT"\nrange = "mse"', r"weights\.range='mse' has no meaning for APoT"),
+        ('[weights]\ngrid = "Vectors"\nwidths = 4', r"weights\.widths; keys of Vectors are grid, granularity, width"),
+        ('[weights]\ngrid = "Vectors"\nsharing = "none"', r"weights\.sharing='none' must be one of all, position"),
+        ('[weights]\ngrid = "Vectors"\ngranularity = "per_channel"', r"must be per_tensor for Vectors"),
+        ('[weights]\ngrid = "ArbitraryLevels"', r"weights\.levels is missing"),
+        ('[weights]\ngrid = "ArbitraryLevels"\nlevels = [1, "a"]', r"weights\.levels=\[1, 'a'\] must be a list of"),
+        (
+            '[weights]\ngranularity = "per_group:0"',
+            r"weights\.granularity='per_group:0' must be per_tensor, .*per_group",
+        ),
+        ('[weights]\ngranularity = "per_group"', r"weights\.granularity='per_group' must be"),
+        ("[weights]\ngranularity = 3", r"weights\.granularity=3 must be"),
+        ('[activations]\ngranularity = "per_channel"', r"activations\.granularity='per_channel' must be per_tensor"),
+        ('[weights]\nrange = "best"', r"range='best' is unknown; ranges are minmax"),
+        ("[weights]\nrange = 3", r"weights\.range=3 must be of type str"),
+        ("weights = 3", r"weights must be a table"),
+    ],
+)
+def test_what_a_recipe_file_gets_wrong_is_named_with_what_is_legal(text, message, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(LoadError, match=rf"mine\.toml: .*{message}"):
+        find_recipe(path)
+
+
+def test_a_recipe_file_names_any_grid_with_its_parameters(tmp_path):
+    path = tmp_path / "mine.toml"
+    for method in quantizer_methods():
+        needed = "levels = [-1, 0, 2.5]\n" if method.name == "ArbitraryLevels" else ""
+        path.write_text(f'[weights]\ngrid = "{method.name}"\n{needed}')
+        assert type(find_recipe(path).weights.grid) is method.kind
+    path.write_text(
+        '[weights]\ngrid = "Vectors"\nwidth = 2\nbits = 5\nstages = 3\nsharing = "position"\nstart = "best"\n'
+        '[activations]\nsymmetric = true\nrange = "percentile:99.9"\n'
+    )
+    recipe = find_recipe(path)
+    assert recipe.weights.grid == Vectors(width=2, bits=5, stages=3, sharing="position", start="best")
+    assert recipe.weights.granularity == PerTensor()
+    assert recipe.activations == Scheme(grid=Uniform(symmetric=True), range=Percentile(percent=99.9))
+    path.write_text('[weights]\ngrid = "Ternary"\nthreshold = 1\ngranularity = "per_channel_group:8"\n')
+    assert find_recipe(path).weights == Scheme(grid=Ternary(threshold=1.0), granularity=PerChannelGroup(size=8))
+    path.write_text('[weights]\ngrid = "ArbitraryLevels"\nlevels = [-1, 0, 2.5]\nscaled = true\n')
+    assert find_recipe(path).weights.grid == ArbitraryLevels(levels=(-1.0, 0.0, 2.5), scaled=True)
+
+
+@pytest.mark.parametrize("granularity", ["per_tensor", "per_channel", "per_channel_group:3"])
+def test_asymmetric_weights_keep_their_zero_points_beside_a_bias(granularity, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'[weights]\nsymmetric = false\nnarrow = false\ngranularity = "{granularity}"\n')
+    graph = residual()
+    lifted = {name: np.abs(w) for name, w in graph.constants.items()}
+    graph = replace(graph, constants=lifted)
+    quantized = refq.quantize(graph, images(8), path)
+    grid = quantized.tensors["conv/kernel"].qparams
+    assert np.all(grid.zero_point == -128)
+    folded = quantized.constants["conv/kernel"]
+    error = np.abs(dequantize_array(quantize_array(folded, grid), grid) - folded)
+    assert error.max() <= 0.51 * grid.scale.max()
+    assert all(row.max_step <= 1 for row in refq.compare(quantized, images(8)).rows)
