@@ -15,7 +15,7 @@ from refq.quantization import quantize
 from refq.quantizers.learning.estimators import Estimator
 from refq.quantizers.learning.protocol import Trainable
 from refq.quantizers.learning.straight_through import Averaged, StraightThrough
-from refq.quantizers.recipe import RECIPES
+from refq.quantizers.recipes import RECIPES
 from refq.quantizers.uniform import Uniform
 from refq.training.network import Network, Values
 
