@@ -146,8 +146,9 @@ def with_features(loss: Loss, weight: float, attention: bool = False) -> Callabl
     """
 
     def measure(outputs: tuple[Array, ...], targets: tuple[Any, ...]) -> tuple[float, tuple[Array, ...]]:
-        labels, hints = targets[: len(targets) - len(outputs) + 1], targets[len(targets) - len(outputs) + 1 :]
-        value, slope = loss(outputs[0], labels if len(labels) > 1 else labels[0])
+        first = len(targets) - len(outputs) + 1
+        hints = targets[first:]
+        value, slope = loss(outputs[0], targets[:first] if first > 1 else targets[0])
         slopes = [slope]
         for student, teacher in zip(outputs[1:], hints, strict=True):
             if attention:

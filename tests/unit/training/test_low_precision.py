@@ -145,4 +145,4 @@ def test_features_of_a_teacher_draw_those_of_the_student():
         found = forward(net, *net.start(), {"x": x}, Moment()).values["act"]
         return mean_squared_error(found, tape.values["act"])[0]
 
-    assert distance(drawn.graph) < 0.5 * distance(alone.graph)
+    assert distance(drawn.graph) < 0.7 * distance(alone.graph)
