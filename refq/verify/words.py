@@ -194,8 +194,11 @@ def parse_hex(text: str, name: str, digits: int | None = None) -> Dump:
                 words += [None] * (address - len(words))
                 continue
             word = token.replace("_", "")
-            if digits is not None and len(word) > digits:
-                raise LoadError(f"{name}, line {number}: word {token!r} has more than {digits} hexadecimal digits")
+            if digits is not None and len(word) > digits and set(word) <= _DIGITS | set("xXzZ"):
+                raise LoadError(
+                    f"{name}, line {number}: word {token!r} has more than {digits} hexadecimal digits; was the memory "
+                    "dumped in decimal or binary, or with another width?"
+                )
             if word and set(word) <= _DIGITS | set("xXzZ") and not set(word) <= _DIGITS:
                 unknown[len(words)] = token
                 words.append(None)
