@@ -116,7 +116,8 @@ def archs() -> None:
             f"{arch.clock_mhz.value:g} MHz{spread}"
         )
     for name, entry in entries().items():
-        click.echo(f"{name:<22} catalogue  {entry.summary}")
+        if name not in names():
+            click.echo(f"{name:<22} catalogue  {entry.summary}")
 
 
 @cli.command()

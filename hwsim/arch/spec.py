@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from hwsim.arch.gpu import TensorCores
 from hwsim.arch.quantity import Frozen, Quantity
 from hwsim.arch.spatial import MicroArray
 from hwsim.errors import SpecError
@@ -24,7 +25,7 @@ __all__ = ["Arch", "Array", "Frozen", "Memory", "Quantity", "build", "read_toml"
 FREE_TEXT = ("estimate:", "derived:")
 """How a source that is not an id of sources.toml must begin."""
 
-NEEDS = {"systolic": "array", "vector": "kernels", "microblock": "microblock"}
+NEEDS = {"systolic": "array", "vector": "kernels", "microblock": "microblock", "tensorcore": "tensorcore"}
 """Engine -> the table it cannot work without."""
 
 _LARGEST = 1e15
@@ -188,6 +189,7 @@ class Arch(Frozen, frozen=True):
     host: Host | None = None
     kernels: Kernels | None = None
     microblock: MicroArray | None = None
+    tensorcore: TensorCores | None = None
     overhead: Overhead = Overhead()
     energy: Energy | None = None
     area: Area | None = None
@@ -203,7 +205,7 @@ class Arch(Frozen, frozen=True):
     @property
     def precisions(self) -> tuple[str, ...]:
         """Names such as "w8a8" of the widths the device multiplies."""
-        owner = self.array or self.kernels or self.microblock
+        owner = self.array or self.kernels or self.microblock or self.tensorcore
         return () if owner is None else owner.precisions
 
     def capacity_bytes(self, holds: str) -> float:

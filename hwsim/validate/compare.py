@@ -63,14 +63,15 @@ def predict(workload: Workload, arch: Arch, quantity: str) -> float | None:
 
 def compare(measured: Iterable[Measurement], devices: dict[str, Arch], workloads: Workloads) -> list[Comparison]:
     """Every measurement with its prediction; one estimate for each device and model."""
-    known: dict[tuple[str, str, str], float | None] = {}
+    known: dict[tuple[str, str, str, int, int, int], float | None] = {}
     rows: list[Comparison] = []
     for m in measured:
         why, predicted = m.excluded, None
         if not why:
-            key = (m.device, m.model, m.quantity)
+            how = (m.batch, m.weights, m.activations)
+            key = (m.device, m.model, m.quantity, *how)
             if key not in known:
-                workload = workloads.find(m.model)
+                workload = workloads.find(m.model, *how)
                 try:
                     known[key] = None if workload is None else predict(workload, devices[m.device], m.quantity)
                 except HwsimError:

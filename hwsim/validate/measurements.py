@@ -31,6 +31,9 @@ class Measurement:
     quantity: str
     value: float
     excluded: str = ""
+    batch: int = 1
+    weights: int = 8
+    activations: int = 8
 
 
 def read_folder(folder: str | Path, devices: Iterable[Arch]) -> list[Measurement]:
@@ -82,7 +85,14 @@ def _numbers(row: dict[str, str], file: str, line: int, device: Arch) -> Iterabl
                 quantity=quantity,
                 value=value,
                 excluded=_why_not(row, device, name),
+                batch=_whole(row.get("batch"), 1),
+                weights=_whole(row.get("weight_bits"), 8),
+                activations=_whole(row.get("act_bits"), 8),
             )
+
+
+def _whole(text: str | None, default: int) -> int:
+    return int(text) if text and text.isdecimal() and int(text) > 0 else default
 
 
 def _why_not(row: dict[str, str], device: Arch, name: str) -> str:
@@ -94,6 +104,8 @@ def _why_not(row: dict[str, str], device: Arch, name: str) -> str:
         return f"numeric={row['numeric']}"
     if (row.get("division") or "closed") != "closed":
         return f"division={row['division']}"
+    if any((row.get(column) or "8").startswith("mixed") for column in ("weight_bits", "act_bits")):
+        return "widths differ by layer"
     if "recalled" in (row.get("confidence") or ""):
         return "confidence=recalled"
     if "outlier" in (row.get("note") or ""):

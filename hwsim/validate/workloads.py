@@ -23,15 +23,19 @@ class Workloads:
 
     def __init__(self, files: Mapping[str, str | Path] | None = None) -> None:
         self._files = dict(files or {})
-        self._loaded: dict[str, Workload | None] = {}
+        self._loaded: dict[tuple[str, int, int, int], Workload | None] = {}
 
-    def find(self, name: str) -> Workload | None:
-        """The workload of that name; None if there is neither a file nor a builder."""
-        if name not in self._loaded:
-            self._loaded[name] = load_workload(self._files[name]) if name in self._files else self._built(name)
-        return self._loaded[name]
+    def find(self, name: str, batch: int = 1, weights: int = 8, activations: int = 8) -> Workload | None:
+        """The workload of that name, batch and bit widths; None if there is neither a file nor a builder."""
+        key = (name, batch, weights, activations)
+        if key not in self._loaded:
+            how = {"batch": batch, "weights": weights, "activations": activations}
+            self._loaded[key] = (
+                load_workload(self._files[name], **how) if name in self._files else self._built(name, how)
+            )
+        return self._loaded[key]
 
-    def _built(self, name: str) -> Workload | None:
+    def _built(self, name: str, how: dict[str, int]) -> Workload | None:
         if find_spec("models") is None or find_spec("models.published") is None:
             return None
         models: Any = import_module("models")
@@ -41,7 +45,7 @@ class Workloads:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.h5"
             network.save(path, shape_only=True)
-            return load_workload(path)
+            return load_workload(path, **how)
 
 
 def parse_models(given: tuple[str, ...]) -> dict[str, str]:
