@@ -29,13 +29,13 @@ class Workloads:
         """The workload of that name, batch and bit widths; None if there is neither a file nor a builder."""
         key = (name, batch, weights, activations)
         if key not in self._loaded:
-            how = {"batch": batch, "weights": weights, "activations": activations}
+            how = (batch, weights, activations)
             self._loaded[key] = (
                 load_workload(self._files[name], **how) if name in self._files else self._built(name, how)
             )
         return self._loaded[key]
 
-    def _built(self, name: str, how: dict[str, int]) -> Workload | None:
+    def _built(self, name: str, how: tuple[int, int, int]) -> Workload | None:
         if find_spec("models") is None or find_spec("models.published") is None:
             return None
         models: Any = import_module("models")
@@ -45,7 +45,12 @@ class Workloads:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.h5"
             network.save(path, shape_only=True)
-            return load_workload(path, **how)
+            return _loaded(path, how)
+
+
+def _loaded(file: str | Path, how: tuple[int, int, int]) -> Workload:
+    batch, weights, activations = how
+    return load_workload(file, batch=batch, weights=weights, activations=activations)
 
 
 def parse_models(given: tuple[str, ...]) -> dict[str, str]:
