@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from hwsim.arch.catalog import archs, load_arch
     from hwsim.estimate import estimate
     from hwsim.machine.closed_form import mapping_efficiency, scalesim_gemm, systolic_cycles, systolic_utilization
+    from hwsim.points import at_points
     from hwsim.workload import from_graph, from_layers
 
 _HOMES = {
     "archs": "hwsim.arch.catalog",
+    "at_points": "hwsim.points",
     "estimate": "hwsim.estimate",
     "from_graph": "hwsim.workload",
     "from_layers": "hwsim.workload",
@@ -31,6 +33,7 @@ _HOMES = {
 
 __all__ = [
     "archs",
+    "at_points",
     "estimate",
     "from_graph",
     "from_layers",

@@ -1,11 +1,9 @@
 """estimate(workload, arch) -> Report: the pure function behind the command line.
 
-    latency(layer) = cycles / clock + off-chip bytes / link bandwidth     (host layers: see engines/host.py)
-                     or the larger of the two, and what a layer costs whatever its size, where they overlap
-    latency        = "(invoke)" + sum over layers
+    latency = "(invoke)" + sum over layers        (each layer: hwsim/cost/network.py)
 
 "(invoke)" is what an inference costs once: starting the device, and carrying the model's inputs and outputs over the
-link. Layers with equal loops and widths are costed once.
+link.
 """
 
 from __future__ import annotations
@@ -19,11 +17,11 @@ import numpy as np
 from hwsim.arch.catalog import sources
 from hwsim.arch.spec import Arch, Frozen, Quantity
 from hwsim.cost.area import area_mm2
-from hwsim.cost.energy import energy, factor, link_pj_per_byte, static_mw
+from hwsim.cost.energy import factor
+from hwsim.cost.network import Costs, costs
 from hwsim.cost.roofline import bounds
-from hwsim.cost.traffic import traffic, weight_capacity
-from hwsim.engines import host
-from hwsim.engines.base import Cycles, Floats, Layers, columns, find_engine
+from hwsim.cost.traffic import weight_capacity
+from hwsim.engines.base import find_engine
 from hwsim.errors import PrecisionError
 from hwsim.report.data import Bytes, Energy, LayerReport, Precision, Report, Uncertainty
 from hwsim.workload import Workload
@@ -37,84 +35,47 @@ def estimate(workload: Workload, arch: Arch) -> Report:
     PrecisionError    the device does not multiply the workload's bit widths
     SpecError         the device names an unknown engine
     """
-    _check_precision(workload, arch)
+    check_precision(workload, arch)
+    found = costs(workload, arch)
+    clock, away, moved, done = arch.clock_mhz.value, found.away, found.moved, found.cycles
+    waiting = done.stall / clock + found.waited_us
+    bound = bounds((done.compute + done.fill) / clock, waiting, done.overhead / clock, away)
     engine = find_engine(arch.engine)
-    layers = columns(workload.layers)
-    away = host.on_host(workload.layers, arch)
-    done = _unique_cycles(workload, layers, arch)
-    moved = traffic(layers, workload.layers, arch, workload.activation_peak_bytes)
-    clock = arch.clock_mhz.value
-    link_us = moved.dram / arch.link.bandwidth_mb_per_s.value if arch.link is not None else np.zeros(len(layers))
-    waited_us = _waited_us(link_us, (done.total - done.overhead) / clock, layers, arch)
-    latency = np.where(away, host.latency_us(layers, arch), done.total / clock + waited_us)
-    bound = bounds((done.compute + done.fill) / clock, done.stall / clock + waited_us, done.overhead / clock, away)
     peak = engine.peak_macs_per_cycle(arch)
-    joules = energy(layers, moved, latency, arch)
-    dram = np.where(away, 0, moved.dram)
-    rows = [_invoke(workload, arch)]
-    for index, layer in enumerate(workload.layers):
-        cycles = math.ceil(latency[index] * clock - 1e-6)
+    peaks = engine.peaks(found.layers, arch) if hasattr(engine, "peaks") else np.full(len(found.layers), peak)
+    cycles = np.ceil(found.latency_us * clock - 1e-6).astype(np.int64)
+    parts = None if found.energy_uj is None else [column.tolist() for column in found.energy_uj.values()]
+    joules = None if parts is None else list(zip(*parts, strict=True))
+    names = () if found.energy_uj is None else tuple(found.energy_uj)
+    columns = (
+        bound,
+        found.layers.macs.tolist(),
+        cycles.tolist(),
+        found.latency_us.tolist(),
+        peaks.tolist(),
+        *(column.tolist() for column in (moved.weights, moved.input, moved.output, found.dram)),
+    )
+    rows = [_invoke(found, arch)]
+    for index, (limit, macs, count, us, most, weights, inputs, outputs, dram) in enumerate(zip(*columns, strict=True)):
+        layer = workload.layers[index]
         rows.append(
             LayerReport(
                 name=layer.name,
                 op=layer.op,
-                macs=layer.nest.macs,
-                cycles=cycles,
-                latency_us=float(latency[index]),
-                bound=bound[index],  # type: ignore[arg-type]
-                utilization=_ratio(layer.nest.macs, cycles * peak),
-                energy_uj=None
-                if joules is None
-                else Energy(
-                    **{
-                        name: 0.0 if away[index] and name != "static" else float(column[index])
-                        for name, column in joules.items()
-                    }
-                ),
-                bytes=Bytes(
-                    weights=int(moved.weights[index]),
-                    input=int(moved.input[index]),
-                    output=int(moved.output[index]),
-                    dram=int(dram[index]),
-                ),
+                macs=macs,
+                cycles=count,
+                latency_us=us,
+                bound=limit,
+                utilization=_ratio(macs, count * most),
+                energy_uj=None if joules is None else Energy(**dict(zip(names, joules[index], strict=True))),
+                bytes=Bytes(weights=weights, input=inputs, output=outputs, dram=dram),
             )
         )
-    return _total(workload, arch, tuple(rows), peak, _warnings(workload, arch, away, moved))
+    return _total(workload, arch, tuple(rows), peak, _warnings(workload, arch, away))
 
 
-def _waited_us(link_us: Floats, busy_us: Floats, layers: Layers, arch: Arch) -> Floats:
-    """Microseconds a layer waits for the link: all it carries, or what lies beyond the work it overlaps with.
-
-    Weights that an engine stages are fetched from the time the link is idle in the layer before.
-    """
-    if arch.link is None or not arch.link.overlapped:
-        return link_us
-    staged = getattr(find_engine(arch.engine), "staged", None)
-    idle = np.concatenate([[0.0], np.maximum(0.0, busy_us - link_us)[:-1]])
-    early = 0.0 if staged is None else np.where(staged(layers, arch), idle, 0.0)
-    return np.maximum(0.0, link_us - busy_us - early)
-
-
-def _unique_cycles(workload: Workload, layers: Layers, arch: Arch) -> Cycles:
-    """Engine cycles, computed once for each distinct (nest, widths) and expanded."""
-    keys = [(layer.nest, layer.weight_bits, layer.activation_bits) for layer in workload.layers]
-    first = {key: index for index, key in reversed(list(enumerate(keys)))}
-    chosen = sorted(first.values())
-    place = {keys[index]: position for position, index in enumerate(chosen)}
-    expand = np.array([place[key] for key in keys], np.int64)
-    few = find_engine(arch.engine).cycles(columns([workload.layers[index] for index in chosen]), arch)
-    return Cycles(**{name: getattr(few, name)[expand] for name in ("compute", "fill", "stall", "overhead")})
-
-
-def _invoke(workload: Workload, arch: Arch) -> LayerReport:
-    fixed = arch.overhead.inference_us.value if arch.overhead.inference_us else 0.0
-    beside = arch.link is None or arch.link.parameters_only
-    carried = 0 if beside else workload.input_bytes + workload.output_bytes
-    latency = fixed + (carried / arch.link.bandwidth_mb_per_s.value if arch.link is not None else 0.0)
-    joules = None
-    if arch.energy is not None:
-        dram = carried * link_pj_per_byte(arch) / 1e6
-        joules = Energy(mac=0.0, sram=0.0, dram=dram, static=latency * static_mw(arch) / 1e3)
+def _invoke(found: Costs, arch: Arch) -> LayerReport:
+    latency, once = float(found.start_us), found.start_uj
     return LayerReport(
         name="(invoke)",
         op="(invoke)",
@@ -123,8 +84,8 @@ def _invoke(workload: Workload, arch: Arch) -> LayerReport:
         latency_us=latency,
         bound="overhead",
         utilization=0.0,
-        energy_uj=joules,
-        bytes=Bytes(weights=0, input=0, output=0, dram=carried),
+        energy_uj=None if once is None else Energy(mac=0.0, sram=0.0, **{k: float(v) for k, v in once.items()}),
+        bytes=Bytes(weights=0, input=0, output=0, dram=found.start_bytes),
     )
 
 
@@ -166,7 +127,13 @@ def _total(workload: Workload, arch: Arch, rows: tuple[LayerReport, ...], peak: 
     )
 
 
-def _check_precision(workload: Workload, arch: Arch) -> None:
+def check_precision(workload: Workload, arch: Arch) -> None:
+    """Refuse widths the device does not multiply.
+
+    Raises
+    ------
+    PrecisionError    names the widths that are missing and those there are
+    """
     names = {f"w{la.weight_bits}a{la.activation_bits}" for la in workload.layers if la.nest.macs}
     missing = sorted(names - set(arch.precisions))
     if missing and arch.precisions:
@@ -176,7 +143,7 @@ def _check_precision(workload: Workload, arch: Arch) -> None:
         )
 
 
-def _warnings(workload: Workload, arch: Arch, away: np.ndarray, moved: object) -> list[str]:
+def _warnings(workload: Workload, arch: Arch, away: np.ndarray) -> list[str]:
     found: list[str] = []
     if away.any():
         left = [layer for layer, is_away in zip(workload.layers, away, strict=True) if is_away]

@@ -39,8 +39,9 @@ def _centred(operand: Codes) -> tuple[Ints, Ints]:
     return operand.codes - half, operand.zero - half
 
 
-def precision_of(layer: IntegerLayer) -> str:
-    """The processing element for a layer's widths: the narrowest that takes both operands."""
+def precision_of(layer: IntegerLayer, arch: Arch) -> str:
+    """The processing element for a layer's widths: the narrowest that takes both operands, two products a cycle where
+    the device packs them."""
     if layer.x.bits == layer.w.bits == 1 and layer.x.signed and layer.w.signed:
         return "binary"
     widest = max(layer.x.bits, layer.w.bits)
@@ -48,7 +49,10 @@ def precision_of(layer: IntegerLayer) -> str:
         raise PrecisionError(
             f"{layer.name!r} is w{layer.w.bits}a{layer.x.bits}; the stepped arrays take at most 8 bits"
         )
-    return "int8" if widest > 4 else "int4"
+    if widest > 4:
+        return "int8"
+    packed = {} if arch.array is None else {p.precision: p.products.value for p in arch.array.packed}
+    return "2xint4" if packed.get(f"w{layer.w.bits}a{layer.x.bits}") == PRECISIONS["2xint4"].lanes else "int4"
 
 
 def gemms(layer: IntegerLayer, pad: int | None = None) -> tuple[Ints, Ints, Ints]:
@@ -134,7 +138,7 @@ def simulate_layer(layer: IntegerLayer, arch: Arch, activity: bool = False) -> S
         raise SpecError(f"{arch.name} maps convolutions directly; the stepped arrays take mapping = 'im2col' only")
     if min(layer.sums.shape) == 0:
         raise WorkloadError(f"layer {layer.name!r} has no outputs; give at least one input")
-    precision = precision_of(layer)
+    precision = precision_of(layer, arch)
     form = PRECISIONS[precision]
     a, b, behind = gemms(layer, pad=-1 if precision == "binary" else None)
     (G, M, K), N = a.shape, b.shape[2]

@@ -31,6 +31,20 @@ NEEDS = {"systolic": "array", "vector": "kernels", "microblock": "microblock", "
 _LARGEST = 1e15
 """No physical quantity in these units is larger."""
 
+_WHOLE = (".rows", ".cols", ".lanes", ".banks", ".products")
+"""Ends of paths of numbers that count something"""
+
+_ABOVE_ZERO = (
+    "clock_mhz",
+    "bandwidth_mb_per_s",
+    "operations_per_us",
+    "depthwise_macs_per_cycle",
+    "sustained_pct",
+    "placement_pct",
+    "node_nm",
+)
+"""Ends of paths of numbers that something is divided by"""
+
 UNITS = (
     "_mhz",
     "_kib",
@@ -49,6 +63,13 @@ UNITS = (
 )
 
 
+class Packed(Frozen, frozen=True):
+    """Products of narrow operands that one element forms and adds in a cycle."""
+
+    precision: str
+    products: Quantity
+
+
 class Array(Frozen, frozen=True):
     """The MAC array: rows x cols, dataflow, whether tiles overlap, and the bit widths it multiplies."""
 
@@ -60,6 +81,8 @@ class Array(Frozen, frozen=True):
     mapping: Literal["im2col", "direct"] = "im2col"
     """What lies along the rows: a filter's whole window, or the channels of one tap"""
     sustained_pct: Quantity | None = None
+    packed: tuple[Packed, ...] = ()
+    """Bit widths at which an element forms several products a cycle, along the reduction"""
 
 
 class Vector(Frozen, frozen=True):
@@ -242,6 +265,8 @@ def build(table: Mapping[str, Any], file: str, sources: Mapping[str, Any]) -> Ar
     for engine, table_name in NEEDS.items():
         if arch.engine == engine and getattr(arch, table_name) is None:
             raise SpecError(f"{file}: engine={engine!r} needs a table [{table_name}]; add it")
+    if arch.array is not None and (odd := {p.precision for p in arch.array.packed} - set(arch.array.precisions)):
+        raise SpecError(f"{file}: array.packed names {min(odd)!r}, which array.precisions lacks; add it there")
     return arch
 
 
@@ -282,18 +307,28 @@ def _check_quantity(entry: Any, path: str, file: str, sources: Mapping[str, Any]
         if key not in ("value", "source"):
             raise SpecError(f"{file}: {path}.{key} is not a key; {_remedy(key, ('value', 'source'))}")
     value, source = given.get("value"), given.get("source")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
-        raise SpecError(f"{file}: {path}.value={value!r:.40} must be a number from 0 to {_LARGEST:g}; correct it")
-    if path.endswith((".rows", ".cols", ".lanes", ".banks")) and (value < 1 or value != int(value) or value > 65536):
-        raise SpecError(f"{file}: {path}.value={value!r} must be a whole number from 1 to 65536; correct it")
-    if (path == "clock_mhz" or "bandwidth" in path or path.endswith("operations_per_us")) and value <= 0:
-        raise SpecError(f"{file}: {path}.value={value!r} must be above 0; correct it")
+    check_value(value, path, file)
     if not isinstance(source, str) or not source.strip():
         raise SpecError(f"{file}: {path} has no source; add source = an id of sources.toml or 'estimate: ..'")
     if source not in sources and not source.startswith(FREE_TEXT):
         near = get_close_matches(source, list(sources), n=1)
         hint = f"did you mean {near[0]!r}?" if near else "add it there, or begin with 'estimate:' or 'derived:'"
         raise SpecError(f"{file}: {path}.source={source!r} is not an id of sources.toml; {hint}")
+
+
+def check_value(value: Any, path: str, file: str) -> None:
+    """Refuse what no device can be.
+
+    Raises
+    ------
+    SpecError    not a number, negative, absurdly large, or zero where a device divides by it
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
+        raise SpecError(f"{file}: {path}.value={value!r:.40} must be a number from 0 to {_LARGEST:g}; correct it")
+    if path.endswith(_WHOLE) and (value < 1 or value != int(value) or value > 65536):
+        raise SpecError(f"{file}: {path}.value={value!r} must be a whole number from 1 to 65536; correct it")
+    if path.endswith(_ABOVE_ZERO) and value <= 0:
+        raise SpecError(f"{file}: {path}.value={value!r} must be above 0; correct it")
 
 
 def _remedy(key: str, known: tuple[str, ...]) -> str:

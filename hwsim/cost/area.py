@@ -9,15 +9,19 @@ hwsim/cost/operators.py, memories from hwsim/cost/sram.py.
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import numpy as np
 
 from hwsim.arch.spec import Arch, Memory
+from hwsim.arch.vary import each
 from hwsim.cost.operators import processing_element_um2, requantizer_um2
 from hwsim.cost.sram import sram
 
 _ACCUMULATOR_BITS = 32
 
 
-def area_mm2(arch: Arch) -> float | None:
+def area_mm2(arch: Arch) -> Any:
     """Area of array, requantizers and memories; None where the specification gives no basis for any of them."""
     basis, array, node = arch.area, arch.array, arch.technology
     if basis is None or array is None:
@@ -30,26 +34,35 @@ def area_mm2(arch: Arch) -> float | None:
     elif node is not None:
         widths = [tuple(map(int, re.findall(r"\d+", name))) for name in array.precisions]
         bits = node.accumulator_bits
-        acc = _ACCUMULATOR_BITS if bits is None else int(bits.value)
+        acc = _ACCUMULATOR_BITS if bits is None else bits.value
         weight, activation = max(w for w, _ in widths), max(a for _, a in widths)
-        element = processing_element_um2(array.dataflow, weight, activation, acc, node.basis, node.node_nm.value)
+
+        def one(accumulator: float, node_nm: float) -> float:
+            return processing_element_um2(array.dataflow, weight, activation, int(accumulator), node.basis, node_nm)
+
+        element = each(one, acc, node.node_nm.value)
     else:
         return None
     logic = array.rows.value * array.cols.value * element
     if basis.requantizer_um2 is not None:
-        logic += array.cols.value * basis.requantizer_um2.value
+        logic = logic + array.cols.value * basis.requantizer_um2.value
     elif node is not None:
-        logic += array.cols.value * requantizer_um2(node.requantizer, node.basis, node.node_nm.value)
+        logic = logic + array.cols.value * each(
+            lambda node_nm: requantizer_um2(node.requantizer, node.basis, node_nm), node.node_nm.value
+        )
     density = 1.0 if basis.placement_pct is None else basis.placement_pct.value / 100
     return logic / density / 1e6 + sum(area for area in memories if area is not None)
 
 
-def _memory_mm2(memory: Memory, arch: Arch) -> float | None:
+def _memory_mm2(memory: Memory, arch: Arch) -> Any:
     if memory.area_mm2 is not None:
         return memory.area_mm2.value
     node = arch.technology
-    if memory.size_kib.value <= 0:
-        return 0.0
+
     if node is None or memory.width_bits is None:
-        return None
-    return sram(memory.size_kib.value * 1024, int(memory.width_bits.value), node.node_nm.value, node.sram_cell).area_mm2
+        return 0.0 if np.all(np.asarray(memory.size_kib.value) <= 0) else None
+
+    def one(kib: float, width: float, node_nm: float) -> float:
+        return sram(kib * 1024, int(width), node_nm, node.sram_cell).area_mm2 if kib > 0 else 0.0
+
+    return each(one, memory.size_kib.value, memory.width_bits.value, node.node_nm.value)

@@ -10,41 +10,54 @@ specs/technology/energy.toml. `factor(arch)` says how far off an energy may be.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 
 from hwsim.arch.spec import Arch, Memory
 from hwsim.arch.technology import off_chip
+from hwsim.arch.vary import each
 from hwsim.cost.operators import energy_uncertainty, mac_pj
 from hwsim.cost.sram import Macro, sram
 from hwsim.cost.traffic import Traffic
-from hwsim.engines.base import Floats, Layers
+from hwsim.engines.base import Floats, Layers, by_width
 
 PJ_PER_UJ = 1e6
 _UNSTATED = 2.0
 """Uncertainty factor where a specification states its energies and no factor"""
 
 
-def _macro(memory: Memory, arch: Arch) -> Macro | None:
+@lru_cache(maxsize=1 << 12)
+def _macro(capacity_bytes: float, width_bits: int, node_nm: float, cell: str) -> Macro:
+    return sram(capacity_bytes, width_bits, node_nm, cell)
+
+
+def _of_macro(memory: Memory, arch: Arch, read: Callable[[Macro], float], nothing: float) -> Any:
+    """A figure of the memory's macro; `nothing` where the memory is empty, None where no macro is known."""
     node = arch.technology
-    if node is None or memory.width_bits is None or memory.size_kib.value <= 0:
+    if node is None or memory.width_bits is None:
         return None
-    return sram(memory.size_kib.value * 1024, int(memory.width_bits.value), node.node_nm.value, node.sram_cell)
+
+    def one(kib: float, width: float, node_nm: float) -> float:
+        return read(_macro(kib * 1024, int(width), node_nm, node.sram_cell)) if kib > 0 else nothing
+
+    return each(one, memory.size_kib.value, memory.width_bits.value, node.node_nm.value)
 
 
-def _access_pj(arch: Arch, holds: str) -> float:
-    found: list[float] = []
+def _access_pj(arch: Arch, holds: str) -> Any:
+    least: Any = np.inf
     for memory in arch.memory:
         if memory.holds not in (holds, "both"):
             continue
-        macro = _macro(memory, arch)
-        if memory.access_pj_per_byte is not None:
-            found.append(memory.access_pj_per_byte.value)
-        elif macro is not None:
-            found.append(macro.read_pj_per_byte)
-    return min(found, default=0.0)
+        stated = memory.access_pj_per_byte
+        found = _of_macro(memory, arch, lambda m: m.read_pj_per_byte, np.inf) if stated is None else stated.value
+        least = least if found is None else np.minimum(least, found)
+    return np.where(np.isfinite(least), least, 0.0)
 
 
-def link_pj_per_byte(arch: Arch) -> float:
+def link_pj_per_byte(arch: Arch) -> Any:
     """Energy of a byte across the chip boundary, in picojoules."""
     if arch.link is not None and arch.link.access_pj_per_byte is not None:
         return arch.link.access_pj_per_byte.value
@@ -53,11 +66,12 @@ def link_pj_per_byte(arch: Arch) -> float:
     return 0.0
 
 
-def static_mw(arch: Arch) -> float:
+def static_mw(arch: Arch) -> Any:
     """Power drawn as long as an inference lasts: stated, and the leakage of memories known by size only."""
     basis = 0.0 if arch.energy is None else arch.energy.static_mw.value
-    macros = (_macro(memory, arch) for memory in arch.memory if memory.access_pj_per_byte is None)
-    return basis + sum(macro.leakage_mw for macro in macros if macro is not None)
+    derived = (memory for memory in arch.memory if memory.access_pj_per_byte is None)
+    leakages = (_of_macro(memory, arch, lambda m: m.leakage_mw, 0.0) for memory in derived)
+    return basis + sum(leakage for leakage in leakages if leakage is not None)
 
 
 def factor(arch: Arch) -> float | None:
@@ -69,12 +83,12 @@ def factor(arch: Arch) -> float | None:
     node = arch.technology
     if node is None:
         return _UNSTATED
-    parts = [energy_uncertainty()]
-    parts += [macro.factor for macro in (_macro(memory, arch) for memory in arch.memory) if macro is not None]
+    known = [_of_macro(memory, arch, lambda m: m.factor, 1.0) for memory in arch.memory]
+    parts = [energy_uncertainty(), *(part for part in known if part is not None)]
     return max([*parts, off_chip(node.off_chip)[1]] if node.off_chip else parts)
 
 
-def _mac_pj(layers: Layers, arch: Arch) -> Floats:
+def _mac_pj(layers: Layers, arch: Arch) -> Any:
     assert arch.energy is not None
     stated, node = arch.energy.mac_pj, arch.technology
     if stated is not None:
@@ -82,10 +96,20 @@ def _mac_pj(layers: Layers, arch: Arch) -> Floats:
     if node is None:
         return np.zeros(len(layers))
     volts = None if node.voltage_v is None else node.voltage_v.value
-    acc = 32 if node.accumulator_bits is None else int(node.accumulator_bits.value)
-    pairs = list(zip(layers.weight_bits.tolist(), layers.activation_bits.tolist(), strict=True))
-    each = {p: mac_pj(*p, acc, node_nm=node.node_nm.value, voltage_v=volts) for p in set(pairs)}
-    return np.array([each[p] for p in pairs], np.float64)
+    acc = 32 if node.accumulator_bits is None else node.accumulator_bits.value
+    pairs = set(zip(layers.weight_bits.tolist(), layers.activation_bits.tolist(), strict=True))
+
+    def one(weight: int, activation: int) -> Any:
+        return each(
+            lambda bits, node_nm, voltage_v: mac_pj(
+                weight, activation, int(bits), node_nm=node_nm, voltage_v=voltage_v
+            ),
+            acc,
+            node.node_nm.value,
+            volts,
+        )
+
+    return by_width(layers, {f"w{w}a{a}": one(w, a) for w, a in sorted(pairs)}, 0.0)
 
 
 def energy(layers: Layers, moved: Traffic, latency_us: Floats, arch: Arch) -> dict[str, Floats] | None:

@@ -11,15 +11,18 @@ take the entropy of their codes times `link.coded_pct`, and biases 10 bytes with
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hwsim.arch.spec import Arch
+from hwsim.arch.vary import whole
 from hwsim.cost.output_block import BIAS_BYTES
 from hwsim.engines.base import Ints, Layers
-from hwsim.workload import Layer
+
+_EVERYTHING = 1 << 62
+"""Bytes no model has"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,54 +46,50 @@ def compulsory(layers: Layers) -> tuple[Ints, Ints, Ints]:
     return layers.weight_bytes, -(-layers.inputs * bits // 8), -(-layers.outputs * bits // 8)
 
 
-def traffic(layers: Layers, names: tuple[Layer, ...], arch: Arch, activation_peak_bytes: int = 0) -> Traffic:
+def traffic(layers: Layers, arch: Arch, activation_peak_bytes: int = 0) -> Traffic:
     """Bytes of every layer on this device; `activation_peak_bytes` is taken from a memory that holds both."""
     weights, inputs, outputs = compulsory(layers)
     again_w, again_x = rereads(layers, arch)
-    capacity = arch.capacity_bytes("activations")
-    spilled = np.zeros(len(layers), np.int64)
-    if np.isfinite(capacity):
-        spilled = np.maximum(0, inputs + outputs - int(capacity))
+    room = arch.capacity_bytes("activations")
     return Traffic(
         weights=weights * again_w,
         input=inputs * again_x,
         output=outputs,
-        streamed=_streamed(names, weight_capacity(arch, activation_peak_bytes), arch),
-        spilled=spilled,
+        streamed=_streamed(layers, weight_capacity(arch, activation_peak_bytes), arch),
+        spilled=_beyond(inputs + outputs, room, inputs + outputs),
     )
 
 
-def weight_capacity(arch: Arch, activation_peak_bytes: int) -> float:
+def weight_capacity(arch: Arch, activation_peak_bytes: int) -> Any:
     """Bytes left for parameters: where one memory holds both, activations come first."""
     shared = sum(m.size_kib.value * 1024 for m in arch.memory if m.holds == "both")
     apart = sum(m.size_kib.value * 1024 for m in arch.memory if m.holds == "activations")
-    taken = min(shared, max(0.0, activation_peak_bytes - apart))
+    taken = np.minimum(shared, np.maximum(0.0, activation_peak_bytes - apart))
     return arch.capacity_bytes("weights") - taken
 
 
-def _stored_bytes(layer: Layer, arch: Arch) -> int:
-    """Bytes of a layer's parameters off chip: as they are, or entropy coded with a scale beside every bias."""
-    if arch.link is None or arch.link.coded_pct is None or not layer.nest.weights:
-        return layer.weight_bytes
-    each = layer.weight_bits if layer.weight_entropy_bits is None else layer.weight_entropy_bits
-    bits = min(float(layer.weight_bits), each * arch.link.coded_pct.value / 100)
-    return math.ceil(layer.nest.weights * bits / 8) + BIAS_BYTES * layer.nest.G * layer.nest.K
+def _stored_bytes(layers: Layers, arch: Arch) -> Any:
+    """Bytes of each layer's parameters off chip: as they are, or entropy coded with a scale beside every bias."""
+    if arch.link is None or arch.link.coded_pct is None:
+        return layers.weight_bytes
+    bits = np.minimum(layers.weight_bits, layers.weight_entropy_bits * arch.link.coded_pct.value / 100)
+    coded = np.ceil(layers.weights * bits / 8).astype(np.int64) + BIAS_BYTES * layers.groups * layers.N
+    return np.where(layers.weights > 0, coded, layers.weight_bytes)
 
 
-def _streamed(layers: tuple[Layer, ...], capacity: float, arch: Arch) -> Ints:
-    """Parameters a layer fetches from outside: what of its own lies beyond the on-chip capacity."""
-    used = 0
-    fetched: dict[str, int] = {}
-    result = np.zeros(len(layers), np.int64)
-    for index, layer in enumerate(layers):
-        if layer.weight_key and layer.weight_key in fetched:
-            result[index] = fetched[layer.weight_key]
-            continue
-        size = _stored_bytes(layer, arch)
-        result[index] = 0 if used + size <= capacity else min(size, used + size - int(capacity))
-        used += size
-        fetched[layer.weight_key] = int(result[index])
-    return result
+def _streamed(layers: Layers, capacity: Any, arch: Arch) -> Ints:
+    """Parameters a layer fetches from outside: what of its own lies beyond the on-chip capacity; shared ones count at
+    their first use."""
+    sizes = _stored_bytes(layers, arch)
+    first = layers.owner == np.arange(len(layers))
+    ends = np.cumsum(np.where(first, sizes, 0), axis=-1)
+    return _beyond(ends, capacity, sizes)[..., layers.owner]
+
+
+def _beyond(end: Ints, capacity: Any, most: Ints) -> Ints:
+    """Bytes of each layer that lie beyond the capacity, at most all of its own."""
+    inside = np.floor(np.minimum(capacity, float(_EVERYTHING))).astype(np.int64)
+    return np.clip(end - inside, 0, most)
 
 
 def rereads(layers: Layers, arch: Arch) -> tuple[Ints, Ints]:
@@ -98,7 +97,7 @@ def rereads(layers: Layers, arch: Arch) -> tuple[Ints, Ints]:
     ones = np.ones(len(layers), np.int64)
     if arch.array is None:
         return ones, ones
-    rows, cols = int(arch.array.rows.value), int(arch.array.cols.value)
+    rows, cols = whole(arch.array.rows), whole(arch.array.cols)
     is_gemm = np.isin(layers.kind, ("mac", "matmul"))
     by_filters, by_pixels = -(-layers.N // cols), -(-layers.M // rows)
     columns_of_pixels = -(-layers.M // cols)

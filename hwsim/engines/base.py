@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
@@ -24,7 +25,8 @@ Floats = NDArray[np.float64]
 class Layers:
     """Layers as columns, one entry a layer; M, N, K = output pixels, filters, reduction of one group's GEMM.
 
-    images: batch; OY, OX, FY, FX, SY, SX: height and width of output, window, stride; rows: vectors of a softmax
+    images: batch; OY, OX, FY, FX, SY, SX: height and width of output, window, stride; rows: vectors of a softmax;
+    weight_entropy_bits: of one weight, its width where not known; owner: index of the first layer with the same weights
     """
 
     kind: NDArray[np.str_]
@@ -46,12 +48,28 @@ class Layers:
     operations: Ints
     inputs: Ints
     outputs: Ints
+    weights: Ints
     weight_bytes: Ints
+    weight_entropy_bits: Floats
+    owner: Ints
     weight_bits: Ints
     activation_bits: Ints
 
     def __len__(self) -> int:
         return len(self.macs)
+
+    def take(self, rows: Ints) -> Layers:
+        """These rows only."""
+        return Layers(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The layers of a workload; those that differ in loops or widths, once each; the place of every layer in them."""
+
+    every: Layers
+    distinct: Layers
+    place: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,35 +97,82 @@ def columns(layers: Sequence[Layer]) -> Layers:
     """Layers as columns of integers."""
 
     def column(read: Callable[[Layer], int]) -> Ints:
-        return np.array([read(layer) for layer in layers], np.int64)
+        return _frozen(np.array([read(layer) for layer in layers], np.int64))
 
-    def reduction(layer: Layer) -> int:
-        return layer.nest.C * layer.nest.FY * layer.nest.FX
-
+    nests = [layer.nest for layer in layers]
+    letters = ("N", "G", "K", "C", "OY", "OX", "FY", "FX")
+    N, G, K, C, OY, OX, FY, FX = np.array(
+        [[getattr(nest, letter) for letter in letters] for nest in nests], np.int64
+    ).T.reshape(len(letters), -1)
+    entropy = [la.weight_bits if la.weight_entropy_bits is None else la.weight_entropy_bits for la in layers]
     return Layers(
-        kind=np.array([layer.nest.kind for layer in layers], np.str_),
-        op=np.array([layer.op for layer in layers], np.str_),
-        M=column(lambda a: a.nest.N * a.nest.OY * a.nest.OX),
-        N=column(lambda a: a.nest.K),
-        K=column(reduction),
-        groups=column(lambda a: a.nest.G),
-        images=column(lambda a: a.nest.N),
-        OY=column(lambda a: a.nest.OY),
-        OX=column(lambda a: a.nest.OX),
-        FY=column(lambda a: a.nest.FY),
-        FX=column(lambda a: a.nest.FX),
+        kind=_frozen(np.array([nest.kind for nest in nests], np.str_)),
+        op=_frozen(np.array([layer.op for layer in layers], np.str_)),
+        M=_frozen(N * OY * OX),
+        N=_frozen(K),
+        K=_frozen(C * FY * FX),
+        groups=_frozen(G),
+        images=_frozen(N),
+        OY=_frozen(OY),
+        OX=_frozen(OX),
+        FY=_frozen(FY),
+        FX=_frozen(FX),
         SY=column(lambda a: a.nest.stride[0]),
         SX=column(lambda a: a.nest.stride[1]),
-        rows=column(lambda a: a.nest.N * a.nest.OY * a.nest.OX),
-        window=column(lambda a: a.nest.FY * a.nest.FX),
+        rows=_frozen(N * OY * OX),
+        window=_frozen(FY * FX),
         macs=column(lambda a: a.nest.macs),
         operations=column(lambda a: a.nest.operations),
         inputs=column(lambda a: sum(a.nest.inputs)),
         outputs=column(lambda a: a.nest.outputs),
+        weights=column(lambda a: a.nest.weights),
         weight_bytes=column(lambda a: a.weight_bytes),
+        weight_entropy_bits=_frozen(np.array(entropy, np.float64)),
+        owner=_frozen(_owners([layer.weight_key for layer in layers])),
         weight_bits=column(lambda a: a.weight_bits),
         activation_bits=column(lambda a: a.activation_bits),
     )
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array.setflags(write=False)
+    return array
+
+
+def _owners(keys: Sequence[str]) -> Ints:
+    first: dict[str, int] = {}
+    return np.array([first.setdefault(key, i) if key else i for i, key in enumerate(keys)], np.int64)
+
+
+_MOST_TABLES = 64
+_TABLES: dict[int, tuple[tuple[Layer, ...], Table]] = {}
+"""id of a tuple of layers -> the tuple, which keeps its id taken, and its table"""
+
+
+def table(layers: tuple[Layer, ...]) -> Table:
+    """The columns of a workload's layers, made once for each tuple of layers."""
+    known = _TABLES.get(id(layers))
+    if known is not None:
+        return known[1]
+    keys = [(layer.op, layer.nest, layer.weight_bits, layer.activation_bits) for layer in layers]
+    first: dict[Any, int] = {}
+    place = [first.setdefault(key, len(first)) for key in keys]
+    every = columns(layers)
+    chosen = np.array([place.index(position) for position in range(len(first))], np.int64)
+    made = Table(every, every.take(chosen), np.array(place, np.int64))
+    while len(_TABLES) >= _MOST_TABLES:
+        _TABLES.pop(next(iter(_TABLES)))
+    _TABLES[id(layers)] = (layers, made)
+    return made
+
+
+def by_width(layers: Layers, values: Mapping[str, Any], default: float) -> Any:
+    """The value of each layer's widths ("w4a8"), which may hold design points; the default where there is none."""
+    chosen: Any = np.full(len(layers), default)
+    for name, value in values.items():
+        weight, activation = (int(part) for part in re.findall(r"\d+", name))
+        chosen = np.where((layers.weight_bits == weight) & (layers.activation_bits == activation), value, chosen)
+    return chosen
 
 
 def engines() -> tuple[str, ...]:
@@ -118,6 +183,9 @@ def engines() -> tuple[str, ...]:
 
 def find_engine(name: str) -> Any:
     """The module of that engine: `cycles(layers, arch)` and `peak_macs_per_cycle(arch)`.
+
+    A module with `BROADCASTS = True` takes devices whose numbers are columns of design points (hwsim/arch/vary.py);
+    others are called once a point.
 
     Raises
     ------

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from hwsim.arch.spec import Arch
 from hwsim.engines.base import Floats, Layers
-from hwsim.workload import Layer
 
 
-def on_host(layers: tuple[Layer, ...], arch: Arch) -> NDArray[np.bool_]:
+def on_host(layers: Layers, arch: Arch) -> NDArray[np.bool_]:
     """Which layers stay on the host: its listed operations, and all that follow the first where the device says so."""
     if arch.host is None:
         return np.zeros(len(layers), np.bool_)
-    listed = np.array([layer.op in arch.host.ops for layer in layers], np.bool_)
+    listed = np.isin(layers.op, arch.host.ops)
     return np.logical_or.accumulate(listed) if arch.host.rest_follows else listed
 
 

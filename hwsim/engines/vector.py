@@ -10,28 +10,31 @@ factor for their widths, narrower operands save bytes, not cycles; several cores
 
 from __future__ import annotations
 
+from functools import reduce
+from typing import Any
+
 import numpy as np
 
 from hwsim.arch.spec import Arch
-from hwsim.engines.base import Cycles, Floats, Layers
+from hwsim.engines.base import Cycles, Floats, Layers, by_width
 
+BROADCASTS = True
 MAC_KINDS = ("mac", "matmul", "depthwise")
 
 
-def peak_macs_per_cycle(arch: Arch) -> float:
+def peak_macs_per_cycle(arch: Arch) -> Any:
     """Multiply-accumulates a cycle in the fastest kernel."""
     k = arch.kernels
     assert k is not None
     rates = (k.convolution_cycles_per_mac, k.pointwise_cycles_per_mac, k.depthwise_cycles_per_mac)
-    fastest = min(rate.value for rate in (*rates, k.dense_cycles_per_mac))
-    return 1 / max(fastest * min((1.0, *(entry.factor.value for entry in k.width))), 1e-9)
+    fastest = reduce(np.minimum, (rate.value for rate in (*rates, k.dense_cycles_per_mac)))
+    widest = reduce(np.minimum, (entry.factor.value for entry in k.width), 1.0)
+    return 1 / np.maximum(fastest * widest, 1e-9)
 
 
 def _width_factor(layers: Layers, arch: Arch) -> Floats:
     assert arch.kernels is not None
-    factors = {entry.precision: entry.factor.value for entry in arch.kernels.width}
-    pairs = zip(layers.weight_bits.tolist(), layers.activation_bits.tolist(), strict=True)
-    return np.array([factors.get(f"w{weight}a{activation}", 1.0) for weight, activation in pairs], np.float64)
+    return by_width(layers, {entry.precision: entry.factor.value for entry in arch.kernels.width}, 1.0)
 
 
 def cycles(layers: Layers, arch: Arch) -> Cycles:
@@ -52,4 +55,4 @@ def cycles(layers: Layers, arch: Arch) -> Cycles:
     compute = np.where(is_mac, layers.macs * per_mac * _width_factor(layers, arch) + outputs + gathered, scalar)
     overhead = arch.overhead.layer_us.value * arch.clock_mhz.value if arch.overhead.layer_us else 0.0
     zero = np.zeros(len(layers))
-    return Cycles(compute=compute, fill=zero, stall=zero, overhead=np.full(len(layers), overhead))
+    return Cycles(compute=compute, fill=zero, stall=zero, overhead=zero + overhead)

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 
 from hwsim.arch.spec import Arch, Quantity
 from hwsim.arch.technology import table
+from hwsim.arch.vary import with_values
 from hwsim.errors import SpecError
 from hwsim.validate.compare import predict
 from hwsim.validate.measurements import Measurement
@@ -49,22 +49,6 @@ def constants(arch: Arch) -> dict[str, float]:
 
     walk(arch, "")
     return {path: value for path, value in found.items() if not arch.fit or path in arch.fit}
-
-
-def with_constants(arch: Arch, values: Mapping[str, float]) -> Arch:
-    """The device with other values of some constants."""
-
-    def changed(owner: Any, keys: list[str], value: float) -> Any:
-        if isinstance(owner, tuple):
-            index = int(keys[0])
-            return (*owner[:index], changed(owner[index], keys[1:], value), *owner[index + 1 :])
-        if isinstance(owner, Quantity):
-            return replace(owner, value=value)
-        return replace(owner, **{keys[0]: changed(getattr(owner, keys[0]), keys[1:], value)})
-
-    for path, value in values.items():
-        arch = changed(arch, path.split("."), value)
-    return arch
 
 
 def priors(arch: Arch) -> dict[str, tuple[float, float, bool]]:
@@ -121,7 +105,7 @@ def _solve(arch: Arch, nets: Mapping[str, Workload], targets: Mapping[str, float
 
     def device(theta: np.ndarray) -> Arch:
         logs = start + theta[:-1] + common * theta[-1]
-        return with_constants(arch, dict(zip(paths, np.exp(logs).tolist(), strict=True)))
+        return with_values(arch, dict(zip(paths, np.exp(logs).tolist(), strict=True)))
 
     def residuals(theta: np.ndarray) -> np.ndarray:
         current = device(theta)

@@ -64,7 +64,7 @@ def test_cycles_are_at_least_macs_over_peak(name, network):
 def test_traffic_is_at_least_compulsory(network, flow):
     arch = replace(ARCHS["edgetpu"], array=replace(ARCHS["edgetpu"].array, dataflow=flow))
     table = columns(network.layers)
-    moved, least = traffic(table, network.layers, arch), compulsory(table)
+    moved, least = traffic(table, arch), compulsory(table)
     for got, bound in zip((moved.weights, moved.input, moved.output), least, strict=True):
         assert (got >= bound).all()
 

@@ -6,9 +6,11 @@ from msgspec.structs import replace
 
 import hwsim
 import refq
+from hwsim.engines.base import columns
+from hwsim.engines.systolic import best_mapping, cycles
 from hwsim.errors import PrecisionError, SpecError, WorkloadError
 from hwsim.simulate import gemms, read_input, simulate, simulate_layer
-from hwsim.workload import integer_layers
+from hwsim.workload import Layer, integer_layers
 from refq.graph import Graph, Node, QParams, TensorSpec
 
 ARCH = hwsim.load_arch("systolic-16x16")
@@ -78,6 +80,21 @@ def test_sums_equal_and_cycles_follow_the_formula(case, overlap, flow):
     assert result.sums == layer.sums.size
     assert result.macs == layer.nest.macs
     assert result.precision == {"4 bits": "int4", "binary": "binary"}.get(case, "int8")
+
+
+@pytest.mark.parametrize(("case", "precision", "lanes"), [("4 bits", "2xint4", 2), ("binary", "binary", 64)])
+@pytest.mark.parametrize("flow", ["os", "ws", "is"])
+def test_packed_operands_are_stepped_in_the_cycles_the_estimate_counts(case, precision, lanes, flow):
+    arch = on(flow, True, arch=hwsim.load_arch("systolic-16x16-packed"))
+    graph, x = one_layer(*CASES[case])
+    (layer,), _ = integer_layers(graph, x)
+    result = simulate_layer(layer, arch)
+    assert (result.precision, result.wrong) == (precision, 0)
+    plain = Layer(name="a", op="Conv2D", nest=layer.nest, weight_bits=layer.w.bits, activation_bits=layer.x.bits)
+    done = cycles(columns([plain]), arch)
+    assert result.cycles == done.compute[0] + done.fill[0]
+    words = -(-layer.nest.C * 9 // lanes)
+    assert result.cycles == sum(best_mapping(25, 3, words, 4, 3, flow, True))
 
 
 @pytest.mark.parametrize("case", CASES)

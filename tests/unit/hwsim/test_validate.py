@@ -9,11 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 import hwsim
+from hwsim.arch.vary import with_values
 from hwsim.cli import main
 from hwsim.errors import HwsimError, SpecError, WorkloadError
 from hwsim.validate import Measurement, Workloads, compare, constants, fitted, leave_one_out, read_folder, statistics
 from hwsim.validate.compare import predict, rank_correlation
-from hwsim.validate.fit import with_constants
 from hwsim.validate.workloads import parse_models
 from models import builders, published
 
@@ -69,7 +69,7 @@ def test_rank_correlation_is_spearmans():
 
 def test_a_fit_finds_the_constants_that_made_the_numbers(workloads):
     truth = hwsim.load_arch("cortex-m4")
-    truth = with_constants(truth, {"kernels.convolution_cycles_per_mac": 2.5, "kernels.dense_cycles_per_mac": 3.0})
+    truth = with_values(truth, {"kernels.convolution_cycles_per_mac": 2.5, "kernels.dense_cycles_per_mac": 3.0})
     models = ("ad", "ic", "kws", "vww")
     made = [
         Measurement(file="f", line=i, device="cortex-m4", model=name, quantity="latency_ms", value=float(value))

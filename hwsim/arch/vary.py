@@ -1,0 +1,80 @@
+"""A device with other numbers: one value a number, or many design points at once.
+
+`with_values(arch, {"array.rows": 32})` replaces one number. With arrays of shape (points, 1) the device stands for that
+many design points: costs of layers along the last axis broadcast against them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from hwsim.arch.spec import Arch, Quantity, check_value
+from hwsim.errors import SpecError
+
+
+def with_values(arch: Arch, values: Mapping[str, Any]) -> Arch:
+    """The device with other values at these paths ("link.bandwidth_mb_per_s", "memory.0.size_kib").
+
+    Raises
+    ------
+    SpecError    a path that leads to no number of this device
+    """
+
+    def changed(owner: Any, keys: list[str], value: Any, path: str) -> Any:
+        if not keys:
+            if not isinstance(owner, Quantity):
+                raise SpecError(f"{arch.name}: {path} is not a number of this specification; give the path of one")
+            return replace(owner, value=value)
+        if isinstance(owner, tuple):
+            owner = cast("tuple[Any, ...]", owner)
+            index = int(keys[0]) if keys[0].isdecimal() else len(owner)
+            if index >= len(owner):
+                raise SpecError(f"{arch.name}: {path} has no entry {keys[0]!r}; entries are 0 to {len(owner) - 1}")
+            return (*owner[:index], changed(owner[index], keys[1:], value, path), *owner[index + 1 :])
+        if keys[0] not in getattr(owner, "__struct_fields__", ()):
+            raise SpecError(f"{arch.name}: {path} is not a number of this specification; give the path of one")
+        return replace(owner, **{keys[0]: changed(getattr(owner, keys[0]), keys[1:], value, path)})
+
+    for path, value in values.items():
+        arch = changed(arch, path.split("."), value, path)
+    return arch
+
+
+def at_points(arch: Arch, vary: Mapping[str, Any]) -> tuple[Arch, int]:
+    """(the device whose numbers at these paths are columns of design points, their count).
+
+    Raises
+    ------
+    SpecError    paths without a number, sequences of different lengths, values a specification would refuse
+    """
+    columns = {path: np.asarray(values, np.float64).reshape(-1, 1) for path, values in vary.items()}
+    counts = {len(column) for column in columns.values()}
+    if len(counts) != 1 or 0 in counts:
+        lengths = ", ".join(f"{path} {len(column)}" for path, column in columns.items()) or "none"
+        raise SpecError(f"{arch.name}: design points need equally long, not empty lists of values; got {lengths}")
+    for path, column in columns.items():
+        for value in np.unique(column).tolist():
+            check_value(value, path, arch.name)
+    return with_values(arch, columns), counts.pop()
+
+
+def whole(quantity: Quantity) -> Any:
+    """The number as an integer, or integers where it holds design points."""
+    value = np.asarray(quantity.value).astype(np.int64)
+    return value if value.ndim else int(value)
+
+
+def each(function: Callable[..., float], *values: Any) -> Any:
+    """function(*values), called once for each distinct combination where some of the values hold design points."""
+    if not any(isinstance(value, np.ndarray) for value in values):
+        return function(*values)
+    spread = np.broadcast_arrays(*values)
+    keys = list(zip(*(part.ravel().tolist() for part in spread), strict=True))
+    known = {key: function(*key) for key in dict.fromkeys(keys)}
+    result: NDArray[np.float64] = np.array([known[key] for key in keys], np.float64)
+    return result.reshape(spread[0].shape)
