@@ -30,9 +30,8 @@ class Workloads:
         key = (name, batch, weights, activations)
         if key not in self._loaded:
             how = (batch, weights, activations)
-            self._loaded[key] = (
-                load_workload(self._files[name], **how) if name in self._files else self._built(name, how)
-            )
+            file = self._files.get(name)
+            self._loaded[key] = self._built(name, how) if file is None else _loaded(file, how)
         return self._loaded[key]
 
     def _built(self, name: str, how: tuple[int, int, int]) -> Workload | None:
