@@ -21,10 +21,11 @@ def omse(bits: int = 4, axis: int = 0) -> Scheme:
 
     Notes
     -----
-    Choukroun et al. 2019, section 3.1-3.2 (MMSE quantization, kernel-wise).
+    Choukroun et al. 2019, section 3.1-3.2 (MMSE quantization, kernel-wise): alpha is the step between the codes
+    -2**(bits - 1) .. 2**(bits - 1) - 1, sought on both sides of the one that just takes in the data.
     """
-    grid = Uniform(bits=bits, symmetric=True, full_range=True)
-    return Scheme(grid=grid, granularity=PerChannel(axis), range=MeanSquaredError())
+    grid = Uniform(bits=bits, symmetric=True)
+    return Scheme(grid=grid, granularity=PerChannel(axis), range=MeanSquaredError(reach=2.0))
 
 
 def multiple_tensors(x: NDArray[Any], scheme: Scheme, count: int = 2) -> list[tuple[Any, NDArray[Any]]]:

@@ -17,6 +17,7 @@ from refq.quantizers import (
     fake_quantize,
     xnor_convolution,
 )
+from refq.quantizers.learning import Moment
 from refq.quantizers.omse import multiple_tensors, omse
 from refq.quantizers.ranges import (
     Aciq,
@@ -100,7 +101,10 @@ def bit_allocation() -> Entry:
         module="refq.quantizers.ranges.aciq",
         subjects=lambda: (grids()[0], grids()[-1]),
         measure=measure,
-        tests=(UNIT + "ranges.py::test_bits_follow_the_two_thirds_power_of_widths",),
+        tests=(
+            UNIT + "ranges.py::test_bits_follow_the_two_thirds_power_of_widths",
+            UNIT + "ranges.py::test_allocated_bits_have_the_least_sum_of_noises_of_all_with_as_many_levels",
+        ),
     )
 
 
@@ -204,6 +208,24 @@ def stochastic_levels(method: str, chosen: Any, data: Any, *tests: str) -> Entry
         method=method,
         module="refq.quantizers.levels",
         subjects=lambda: (subject_of(Scheme(grid=chosen).fit(data()), rounding="stochastic"),),
+        measure=measure,
+        tests=tests,
+    )
+
+
+def learned(section: str, method: str, rule: Any, target: Any, *tests: str, data: Any = weights) -> Entry:
+    """A rule with gradients, as it starts; `target` is what its levels stand for."""
+
+    def measure() -> Number:
+        y, _, grid = rule.apply(data(), None, rule.start(data(), None), Moment())
+        assert grid is not None
+        return sqnr(target(data()), y, at_bits(grid.bits))
+
+    return Entry(
+        section=section,
+        method=method,
+        module=type(rule).__module__,
+        subjects=lambda: (rule.apply(data(), None, rule.start(data(), None), Moment())[2],),
         measure=measure,
         tests=tests,
     )

@@ -112,20 +112,29 @@ def best_clipping(density: Literal["laplace", "gauss"], bits: int) -> float:
     return (low + high) / 2
 
 
-def allocate_bits(widths: Any, mean_bits: float, least: int = 1, most: int = 16) -> NDArray[np.int64]:
+def allocate_bits(
+    widths: Any, mean_bits: float, least: int = 1, most: int = 16, *, fixed_mean: bool = False
+) -> NDArray[np.int64]:
     """Bits of every channel for the least total error at a mean number of levels.
 
         bits[i] = round(log2(levels * widths[i]**(2/3) / sum(widths**(2/3)))),   levels = channels * 2**mean_bits
 
     Parameters
     ----------
-    widths : >= 0, shape (channels,)     intervals of the channels (high - low)
+    widths : >= 0, shape (channels,)     intervals of the channels (high - low), or their standard deviations
     mean_bits : float > 0
     least, most : where the result is cut off
+    fixed_mean : bool     False: the budget is of levels, as in the paper, and rounding leaves the mean of the bits
+        where it falls. True: the largest budget at which that mean is not above mean_bits
+
+    Raises
+    ------
+    RangeError    widths that are no vector of finite numbers, bits outside the limits
 
     Notes
     -----
-    Banner et al. 2019, section 5, eq. (10)-(11): Lagrange multipliers on sum of widths**2 / 4**bits.
+    Banner et al. 2019, section 5, eq. (10)-(11): Lagrange multipliers on sum of widths**2 / 4**bits at a given sum of
+    levels. The authors' program meets a target of bits in the same manner, by moving the budget.
     """
     size = np.asarray(widths, np.float64)
     if size.ndim != 1 or not size.size or not np.all(np.isfinite(size) & (size >= 0)):
@@ -135,5 +144,17 @@ def allocate_bits(widths: Any, mean_bits: float, least: int = 1, most: int = 16)
     if not size.any():
         return np.full(size.shape, least, np.int64)
     share = (size / size.max()) ** (2 / 3)
-    levels = 2.0 ** (mean_bits + log2(len(size))) * share / share.sum()
-    return np.clip(np.rint(np.log2(np.maximum(levels, 1e-300))), least, most).astype(np.int64)
+    exact = np.log2(np.maximum(share / share.sum(), 1e-300)) + log2(len(size))
+
+    def bits(target: float) -> NDArray[np.int64]:
+        return np.clip(np.rint(exact + target), least, most).astype(np.int64)
+
+    if not fixed_mean:
+        return bits(mean_bits)
+    if mean_bits < least:
+        raise RangeError(f"mean_bits={mean_bits} is below least={least}")
+    low, high = -1100.0, 1100.0  # no channel above `least`, every one at `most`
+    for _ in range(64):
+        middle = (low + high) / 2
+        low, high = (middle, high) if bits(middle).mean() <= mean_bits else (low, middle)
+    return bits(low)

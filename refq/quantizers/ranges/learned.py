@@ -1,7 +1,8 @@
 """Learned ranges: values that training fills, and the rule of their paper for the start.
 
-Each holds None until a value is set (`dataclasses.replace`); until then its interval is the starting one for the data.
-A symmetric grid takes high = step * qmax and low = -high, so that its scale is the step.
+Each holds None until a value is set (`dataclasses.replace`), one for all rows or a tuple with one a row (a channel of
+`PerChannel`); until then its interval is the starting one for the data. A symmetric grid takes high = step * qmax and
+low = -high, so that its scale is the step.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refq.errors import RangeError
+from refq.errors import RangeError, ShapeError
 from refq.quantizers.ranges.distribution import Distribution, Reals, merge, observe
+from refq.quantizers.ranges.mean_squared_error import MeanSquaredError
 from refq.quantizers.ranges.protocol import Limits
 from refq.quantizers.uniform import Uniform
+
+Values = float | tuple[float, ...]
 
 
 class _FromData:
@@ -40,21 +44,22 @@ class Pact(_FromData):
 
     Parameters
     ----------
-    alpha : float > 0, or None: the largest value of the data, so that training starts without clipping
+    alpha : float > 0 or one a row, or None: the largest value of the data, so that training starts without clipping
 
     Notes
     -----
-    Choi et al. 2018, eq. (1); the gradient of alpha is 1 where x >= alpha.
+    Choi et al. 2018, eq. (1); the gradient of alpha is 1 where x >= alpha. The paper starts large and lets weight decay
+    pull alpha down.
     """
 
-    alpha: float | None = None
+    alpha: Values | None = None
 
     def __post_init__(self) -> None:
         _check_positive("alpha", self.alpha)
 
     def limits(self, state: Distribution, grid: Uniform) -> Limits:
         """[0, alpha]."""
-        high = np.maximum(state.high, 0.0) if self.alpha is None else np.full(state.high.shape, self.alpha)
+        high = np.maximum(state.high, 0.0) if self.alpha is None else _rows("alpha", self.alpha, state)
         return np.zeros_like(high), high
 
 
@@ -66,7 +71,7 @@ class Lsq(_FromData):
 
     Parameters
     ----------
-    step : float > 0, or None
+    step : float > 0 or one a row, or None
 
     Notes
     -----
@@ -74,7 +79,7 @@ class Lsq(_FromData):
     starts at 0.
     """
 
-    step: float | None = None
+    step: Values | None = None
 
     def __post_init__(self) -> None:
         _check_positive("step", self.step)
@@ -83,7 +88,7 @@ class Lsq(_FromData):
         """[-step * qmax, step * qmax], or [0, step * qmax]."""
         top = _top(grid)
         step = 2 * _means(state, absolute=True)[0] / np.sqrt(top)
-        step = step if self.step is None else np.full(step.shape, self.step)
+        step = step if self.step is None else _rows("step", self.step, state)
         high = step * (top + 0.5 if grid.full_range else top)
         return (-high if grid.symmetric else np.zeros_like(high)), high
 
@@ -96,23 +101,22 @@ class LsqPlus(_FromData):
 
     Parameters
     ----------
-    step : float > 0, or None
-        starts at max(|mean - 3 sigma|, |mean + 3 sigma|) / 2**(bits - 1) on a symmetric grid (weights), else at
-        (high - low) / (2**bits - 1)
-    offset : float, or None: the smallest value; not on symmetric grids
+    step : float > 0 or one a row, or None
+        starts at max(|mean - 3 sigma|, |mean + 3 sigma|) / 2**(bits - 1) on a symmetric grid (weights), else where both
+        values together have the least squared error
+    offset : float or one a row, or None; not on symmetric grids
 
     Notes
     -----
-    Bhalgat et al. 2020, eq. (3)-(6) and section 3.3; its start for activations minimises the squared error, for which
-    `MeanSquaredError` gives the interval. A grid's offset is a whole number of steps and takes in 0.
+    Bhalgat et al. 2020, eq. (3)-(6) and section 3.3. A grid's offset is a whole number of steps and takes in 0.
     """
 
-    step: float | None = None
-    offset: float | None = None
+    step: Values | None = None
+    offset: Values | None = None
 
     def __post_init__(self) -> None:
         _check_positive("step", self.step)
-        if self.offset is not None and not np.isfinite(self.offset):
+        if self.offset is not None and not np.all(np.isfinite(self.offset)):
             raise RangeError(f"offset={self.offset} must be finite")
 
     def limits(self, state: Distribution, grid: Uniform) -> Limits:
@@ -121,11 +125,15 @@ class LsqPlus(_FromData):
         if grid.symmetric:
             mean, sigma = _means(state, absolute=False)
             start = np.maximum(np.abs(mean - 3 * sigma), np.abs(mean + 3 * sigma)) / 2.0 ** (grid.bits - 1)
-            step = start if self.step is None else np.full(start.shape, self.step)
+            step = start if self.step is None else _rows("step", self.step, state)
             high = step * (top + 0.5 if grid.full_range else top)
             return -high, high
-        low = state.low if self.offset is None else np.full(state.low.shape, self.offset)
-        step = (state.high - state.low) / top if self.step is None else np.full(low.shape, self.step)
+        low, step = state.low, state.low
+        if self.offset is None or self.step is None:
+            low, high = MeanSquaredError().limits(state, grid)
+            step = (high - low) / top
+        low = low if self.offset is None else _rows("offset", self.offset, state)
+        step = step if self.step is None else _rows("step", self.step, state)
         return low, low + step * top
 
 
@@ -137,8 +145,8 @@ class Qil(_FromData):
 
     Parameters
     ----------
-    centre, distance : float, 0 < distance <= centre, both or None: half the largest magnitude, so that the interval
-        is [0, max|x|]
+    centre, distance : float or one a row, 0 < distance <= centre, both or None: half the largest magnitude, so that the
+        interval is [0, max|x|]
 
     Notes
     -----
@@ -146,29 +154,38 @@ class Qil(_FromData):
     (2)-(3). `transform` is the transformer, the range that of its output, scaled back.
     """
 
-    centre: float | None = None
-    distance: float | None = None
+    centre: Values | None = None
+    distance: Values | None = None
 
     def __post_init__(self) -> None:
         _check_positive("distance", self.distance)
         if (self.centre is None) != (self.distance is None):
             raise RangeError("centre and distance of an interval are given together")
-        if self.centre is not None and self.distance is not None and self.centre < self.distance:
+        if self.centre is None or self.distance is None:
+            return
+        if np.shape(self.centre) != np.shape(self.distance) or np.any(np.less(self.centre, self.distance)):
             raise RangeError(f"centre={self.centre} must not be below distance={self.distance}")
 
     def limits(self, state: Distribution, grid: Uniform) -> Limits:
         """[-(centre + distance), centre + distance], from 0 on an asymmetric grid."""
         high = np.maximum(-state.low, state.high)
         if self.centre is not None and self.distance is not None:
-            high = np.full(high.shape, self.centre + self.distance)
+            high = _rows("centre", self.centre, state) + _rows("distance", self.distance, state)
         return (-high if grid.symmetric else np.zeros_like(high)), high
 
     def transform(self, x: Any) -> Reals:
-        """sign(x) * clip((|x| - (centre - distance)) / (2 distance), 0, 1); x where no interval is set."""
+        """sign(x) * clip((|x| - (centre - distance)) / (2 distance), 0, 1); x where no interval is set.
+
+        Parameters
+        ----------
+        x : real; rows along the first axis where there is an interval a row
+        """
         values = np.asarray(x, np.float64)
         if self.centre is None or self.distance is None:
             return values
-        inside = (np.abs(values) - (self.centre - self.distance)) / (2 * self.distance)
+        along = (-1, *(1,) * (values.ndim - 1)) if np.ndim(self.centre) else ()
+        centre, distance = (np.reshape(np.asarray(v, np.float64), along) for v in (self.centre, self.distance))
+        inside = (np.abs(values) - (centre - distance)) / (2 * distance)
         return np.sign(values) * np.clip(inside, 0.0, 1.0)
 
 
@@ -188,6 +205,17 @@ def _means(state: Distribution, absolute: bool) -> tuple[Reals, Reals]:
     return mean, sigma
 
 
-def _check_positive(name: str, value: float | None) -> None:
-    if value is not None and not (np.isfinite(value) and value > 0):
+def _rows(name: str, held: Values, state: Distribution) -> Reals:
+    """A learned value of every row."""
+    values, count = np.asarray(held, np.float64), len(state.low)
+    if values.ndim and values.shape != (count,):
+        raise ShapeError(f"{name} has {values.size} values, the data have {count} rows of one interval each")
+    return np.array(np.broadcast_to(values, (count,)))
+
+
+def _check_positive(name: str, value: Values | None) -> None:
+    if value is None:
+        return
+    values = np.asarray(value, np.float64)
+    if values.ndim > 1 or not values.size or not np.all(np.isfinite(values) & (values > 0)):
         raise RangeError(f"{name}={value} must be positive and finite")

@@ -29,6 +29,8 @@ class MeanSquaredError:
     ----------
     steps : int >= 2     candidates n / steps of the whole interval; the neighbourhood of the best one is searched by
         golden section, and on an asymmetric grid each end once more alone, the other held
+    reach : float >= 1   the largest candidate: above 1, intervals wider than the data are tried as well, whose levels
+        may lie better
 
     Notes
     -----
@@ -37,10 +39,13 @@ class MeanSquaredError:
     """
 
     steps: int = 100
+    reach: float = 1.0
 
     def __post_init__(self) -> None:
         if self.steps < 2:
             raise RangeError(f"steps={self.steps} must be at least 2")
+        if not 1 <= self.reach <= 16:
+            raise RangeError(f"reach={self.reach} is outside 1..16")
 
     def observe(self, state: Distribution | None, x: NDArray[Any]) -> Distribution:
         """The data so far."""
@@ -79,17 +84,17 @@ class MeanSquaredError:
         return first * low, last * high
 
     def _search(self, error: Callable[[Reals], Reals], start: Reals) -> Reals:
-        """The best share of every row's interval, in (0, 1]; at least as good as `start`."""
+        """The best share of every row's interval, in (0, reach]; at least as good as `start`."""
         best, least = start, error(start)
 
         def better(share: Reals, found: Reals) -> None:
             nonlocal best, least
             best, least = np.where(found < least, share, best), np.minimum(found, least)
 
-        for step in range(self.steps, 0, -1):
+        for step in range(round(self.steps * self.reach), 0, -1):
             share = np.full(len(start), step / self.steps)
             better(share, error(share))
-        a, b = np.maximum(best - 1 / self.steps, 1e-9), np.minimum(best + 1 / self.steps, 1.0)
+        a, b = np.maximum(best - 1 / self.steps, 1e-9), np.minimum(best + 1 / self.steps, self.reach)
         for _ in range(_TURNS):
             left, right = b - _GOLDEN * (b - a), a + _GOLDEN * (b - a)
             at_left, at_right = error(left), error(right)
