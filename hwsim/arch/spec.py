@@ -17,6 +17,7 @@ import msgspec
 
 from hwsim.arch.gpu import TensorCores
 from hwsim.arch.quantity import Frozen, Quantity
+from hwsim.arch.rows import RowStationary
 from hwsim.arch.spatial import MicroArray
 from hwsim.errors import SpecError
 
@@ -25,7 +26,13 @@ __all__ = ["Arch", "Array", "Frozen", "Memory", "Quantity", "build", "read_toml"
 FREE_TEXT = ("estimate:", "derived:")
 """How a source that is not an id of sources.toml must begin."""
 
-NEEDS = {"systolic": "array", "vector": "kernels", "microblock": "microblock", "tensorcore": "tensorcore"}
+NEEDS = {
+    "systolic": "array",
+    "vector": "kernels",
+    "microblock": "microblock",
+    "tensorcore": "tensorcore",
+    "row_stationary": "row_stationary",
+}
 """Engine -> the table it cannot work without."""
 
 _LARGEST = 1e15
@@ -213,6 +220,7 @@ class Arch(Frozen, frozen=True):
     kernels: Kernels | None = None
     microblock: MicroArray | None = None
     tensorcore: TensorCores | None = None
+    row_stationary: RowStationary | None = None
     overhead: Overhead = Overhead()
     energy: Energy | None = None
     area: Area | None = None
@@ -228,7 +236,7 @@ class Arch(Frozen, frozen=True):
     @property
     def precisions(self) -> tuple[str, ...]:
         """Names such as "w8a8" of the widths the device multiplies."""
-        owner = self.array or self.kernels or self.microblock or self.tensorcore
+        owner = self.array or self.kernels or self.microblock or self.tensorcore or self.row_stationary
         return () if owner is None else owner.precisions
 
     def capacity_bytes(self, holds: str) -> float:

@@ -22,7 +22,7 @@ from hwsim.arch.vary import each
 from hwsim.cost.operators import energy_uncertainty, mac_pj
 from hwsim.cost.sram import Macro, sram
 from hwsim.cost.traffic import Traffic
-from hwsim.engines.base import Floats, Layers, by_width
+from hwsim.engines.base import Floats, Layers, by_width, find_engine
 
 PJ_PER_UJ = 1e6
 _UNSTATED = 2.0
@@ -112,13 +112,19 @@ def _mac_pj(layers: Layers, arch: Arch) -> Any:
     return by_width(layers, {f"w{w}a{a}": one(w, a) for w, a in sorted(pairs)}, 0.0)
 
 
+def _computed(layers: Layers, arch: Arch) -> Floats | float:
+    """Share of the products that are computed: an array may skip those of zero inputs."""
+    zeros = getattr(find_engine(arch.engine), "zeros", None)
+    return 1.0 if zeros is None else 1.0 - zeros(layers, arch)
+
+
 def energy(layers: Layers, moved: Traffic, latency_us: Floats, arch: Arch) -> dict[str, Floats] | None:
     """mac, sram, dram, static of every layer in microjoules; None where the specification has no table [energy]."""
     if arch.energy is None:
         return None
     activations = (moved.input + moved.output) * _access_pj(arch, "activations")
     parts = {
-        "mac": layers.macs * _mac_pj(layers, arch) / PJ_PER_UJ,
+        "mac": layers.macs * _computed(layers, arch) * _mac_pj(layers, arch) / PJ_PER_UJ,
         "sram": (moved.weights * _access_pj(arch, "weights") + activations) / PJ_PER_UJ,
         "dram": moved.dram * link_pj_per_byte(arch) / PJ_PER_UJ,
         "static": latency_us * static_mw(arch) / 1e3,

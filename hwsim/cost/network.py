@@ -65,7 +65,8 @@ def costs(workload: Workload, arch: Arch) -> Costs:
     parts = ("compute", "fill", "stall", "overhead")
     done = Cycles(**{name: np.asarray(getattr(few, name))[..., known.place] for name in parts})
     away = host.on_host(layers, arch)
-    moved = traffic(layers, arch, workload.activation_peak_bytes)
+    own = getattr(find_engine(arch.engine), "moved", None)
+    moved = traffic(layers, arch, workload.activation_peak_bytes) if own is None else own(layers, arch)
     dram = np.where(away, 0, moved.dram)
     link_us: Any = np.zeros(len(layers)) if arch.link is None else moved.dram / arch.link.bandwidth_mb_per_s.value
     waited_us = _waited_us(link_us, (done.total - done.overhead) / clock, layers, arch)
