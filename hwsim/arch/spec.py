@@ -138,6 +138,8 @@ class Link(Frozen, frozen=True):
     """Whether it transfers while the engine computes"""
     parameters_only: bool = False
     """Whether the model's inputs and outputs are on chip already"""
+    whole_tiles: bool = False
+    """Whether weights come as whole tiles of the array, padded"""
     coded_pct: Quantity | None = None
     """Entropy-coded weights: size over the entropy of their codes"""
 

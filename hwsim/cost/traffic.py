@@ -6,7 +6,8 @@ ceil(N/C) times; weight stationary reads the weights once and the inputs ceil(N/
 Off chip: parameters fill the on-chip memory in execution order and the rest is streamed at every inference, so that the
 sum is max(0, parameters - capacity); where one memory holds both, the peak of the activations is taken off first.
 Activations that do not fit beside each other are written out and read back. Where the link is entropy coded, weights
-take the entropy of their codes times `link.coded_pct`, and biases 10 bytes with their multiplier and shift.
+take the entropy of their codes times `link.coded_pct`, and biases 10 bytes with their multiplier and shift; with
+`link.whole_tiles` they come as tiles of the array, ceil(C / rows) * ceil(K / cols) a tap.
 """
 
 from __future__ import annotations
@@ -69,7 +70,13 @@ def weight_capacity(arch: Arch, activation_peak_bytes: int) -> Any:
 
 
 def _stored_bytes(layers: Layers, arch: Arch) -> Any:
-    """Bytes of each layer's parameters off chip: as they are, or entropy coded with a scale beside every bias."""
+    """Bytes of each layer's parameters off chip: as they are, padded to tiles of the array, or entropy coded with
+    a scale beside every bias."""
+    if arch.link is not None and arch.link.whole_tiles and arch.array is not None:
+        rows, cols = whole(arch.array.rows), whole(arch.array.cols)
+        taps = np.maximum(layers.window, 1)
+        tiles = -(-(layers.K // taps) // rows) * -(-layers.N // cols) * taps * layers.groups
+        return np.where(layers.weights > 0, tiles * rows * cols * layers.weight_bits // 8, layers.weight_bytes)
     if arch.link is None or arch.link.coded_pct is None:
         return layers.weight_bytes
     bits = np.minimum(layers.weight_bits, layers.weight_entropy_bits * arch.link.coded_pct.value / 100)
