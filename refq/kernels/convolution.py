@@ -3,101 +3,122 @@
 The image is copied once into a padded buffer with 128 added, which makes it unsigned and pays for the zero point: the
 128 + z_x that every input carries is taken off the bias, channel by channel, when the constants are prepared. In the
 padded buffer the FX * C inputs of one kernel row lie side by side, so that an output pixel is FY runs of bytes: no
-im2col matrix exists. Neighbouring output pixels of a row of the image are the rows of a block.
+im2col matrix exists. Successive output pixels, of one row of the image or of several, are the rows of a block.
 """
 
 from __future__ import annotations
 
-from numba import njit
+from typing import Any
+
+import numpy as np
+from numba import (
+    carray,  # pyright: ignore[reportPrivateImportUsage]
+    njit,
+)
+from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from refq.kernels.compiled import compiled
 from refq.kernels.depthwise_lanes import depthwise_lanes, tap_lanes
-from refq.kernels.intrinsics import dot_block
+from refq.kernels.intrinsics import dot_block, pointer
 from refq.kernels.lanes import copy_flipped
 from refq.kernels.requantize import fit_rows, requantize_rows
 
-_B64x6, _B64x4, _B64x2, _B64x1 = (dot_block(rows, 4, True) for rows in (6, 4, 2, 1))
-_B32x12, _B32x8, _B32x4, _B32x1 = (dot_block(rows, 2, True) for rows in (12, 8, 4, 1))
-_B16x16, _B16x8, _B16x4, _B16x1 = (dot_block(rows, 1, True) for rows in (16, 8, 4, 1))
+_numbers: Any = to_fixed_tuple
+_B64x6, _B64x4, _B64x2, _B64x1 = (dot_block(rows, 4) for rows in (6, 4, 2, 1))
+_B32x12, _B32x8, _B32x4, _B32x1 = (dot_block(rows, 2) for rows in (12, 8, 4, 1))
+_B16x16 = dot_block(16, 1, even=True)
+_B16x8, _B16x4, _B16x1 = (dot_block(rows, 1) for rows in (8, 4, 1))
 
 TILE_ROWS = 48
 """Output pixels that are requantized at once: a multiple of every block, and 12 KB of sums at most."""
 
 
 @njit(inline="always")
-def _block(a, row_stride, segment_stride, segments, b, quads, c, panel, rows):
+def _are_even(places):
+    """Whether 16 output pixels read at even distances: they do if no row of the image ends among them."""
+    place = carray(pointer(places), 16, np.int64)
+    return place[15] - place[0] == 15 * (place[1] - place[0])
+
+
+@njit(inline="always")
+def _block(a, places, segment_stride, segments, b, quads, c, panel, rows):
     """One block; returns how many rows it computed: the most that fit, unless two even blocks do for all."""
     if panel == 64:
         if rows >= 6 and rows != 8:
-            _B64x6(a, row_stride, segment_stride, segments, b, quads, c, 256, False)
+            _B64x6(a, places, segment_stride, segments, b, quads, c)
             return 6
         if rows >= 4:
-            _B64x4(a, row_stride, segment_stride, segments, b, quads, c, 256, False)
+            _B64x4(a, places, segment_stride, segments, b, quads, c)
             return 4
         if rows >= 2:
-            _B64x2(a, row_stride, segment_stride, segments, b, quads, c, 256, False)
+            _B64x2(a, places, segment_stride, segments, b, quads, c)
             return 2
-        _B64x1(a, row_stride, segment_stride, segments, b, quads, c, 256, False)
+        _B64x1(a, places, segment_stride, segments, b, quads, c)
         return 1
     if panel == 32:
         if rows >= 12 and rows != 16:
-            _B32x12(a, row_stride, segment_stride, segments, b, quads, c, 128, False)
+            _B32x12(a, places, segment_stride, segments, b, quads, c)
             return 12
         if rows >= 8:
-            _B32x8(a, row_stride, segment_stride, segments, b, quads, c, 128, False)
+            _B32x8(a, places, segment_stride, segments, b, quads, c)
             return 8
         if rows >= 4:
-            _B32x4(a, row_stride, segment_stride, segments, b, quads, c, 128, False)
+            _B32x4(a, places, segment_stride, segments, b, quads, c)
             return 4
-        _B32x1(a, row_stride, segment_stride, segments, b, quads, c, 128, False)
+        _B32x1(a, places, segment_stride, segments, b, quads, c)
         return 1
-    if rows >= 16:
-        _B16x16(a, row_stride, segment_stride, segments, b, quads, c, 64, False)
+    if rows >= 16 and _are_even(places):
+        _B16x16(a, places, segment_stride, segments, b, quads, c)
         return 16
     if rows >= 8:
-        _B16x8(a, row_stride, segment_stride, segments, b, quads, c, 64, False)
+        _B16x8(a, places, segment_stride, segments, b, quads, c)
         return 8
     if rows >= 4:
-        _B16x4(a, row_stride, segment_stride, segments, b, quads, c, 64, False)
+        _B16x4(a, places, segment_stride, segments, b, quads, c)
         return 4
-    _B16x1(a, row_stride, segment_stride, segments, b, quads, c, 64, False)
+    _B16x1(a, places, segment_stride, segments, b, quads, c)
     return 1
 
 
 @compiled
-def convolve(x, padded, w, constants, window, limits, register, tile, y):
-    """Codes of a convolution.
+def convolve(settings):
+    """Codes of convolutions, one after the other; settings (convolutions, 24) int64, each row in the order below.
 
+    One array of numbers because the interpreter spends as long on a call of many operands as on a small layer.
+
+    Addresses
+    ---------
     x (N, H, W * C) int8; padded (H + pads, (W + pads) * C) uint8 in a longer buffer, borders filled
     w (panels, FY, quads, panel, 4) int8, zeros where a quad reaches past a kernel row
-    constants (3, channels) int32: bias, multiplier, right shift; padded to whole panels
-    window: stride_y, stride_x * C, top, left * C, FY, quads, panel       limits: rule, zero, low, high
-    register: places and rule of a sum narrower than 32 bits, see `fit_rows`; 0 places for none
-    tile (TILE_ROWS, panel) int32; y (N, OY, OX, O) int8
+    constants (3, channels) int32: bias, multiplier, right shift; padded to whole panels, `stride` bytes apart
+    places (pixels) int64: where each output pixel reads, in bytes from the first of `padded`
+    tile (TILE_ROWS, panel) int32; y (N, pixels, channels) int8
+
+    Numbers
+    -------
+    images; height and width in bytes of x; bytes of a row of `padded`, and where in it the image starts
+    segments (FY), quads, panel; pixels, channels; stride; rule, zero, low, high of `requantize_rows`
+    lost, saturates: places and rule of a sum narrower than 32 bits, see `fit_rows`; 0 places for none
     """
-    stride_y, step, top, left, segments, quads, panel = window
-    images, height, width = x.shape
-    _, out_y, out_x, channels = y.shape
-    row_bytes = padded.shape[1]
-    first_constant, stride, out = constants.ctypes.data, 4 * constants.shape[1], y.ctypes.data
-    seen, origin, weights, sums = x.ctypes.data, padded.ctypes.data, w.ctypes.data, tile.ctypes.data
-    panel_bytes = segments * quads * panel * 4
-    for n in range(images):
-        for iy in range(height):
-            source = seen + (n * height + iy) * width
-            copy_flipped(source, origin + (top + iy) * row_bytes + left, width, 128)
-        for p in range((channels + panel - 1) // panel):
-            first = p * panel
-            width_left = min(panel, channels - first)
-            settings = first_constant + 4 * first
-            for oy in range(out_y):
-                start = origin + oy * stride_y * row_bytes
-                for ox in range(0, out_x, TILE_ROWS):
-                    rows, done = min(TILE_ROWS, out_x - ox), 0
+    for call in range(len(settings)):
+        row = settings[call]
+        seen, origin, weights, constants, places, sums, out = _numbers(row[:7], 7)
+        images, height, width, row_bytes, start = _numbers(row[7:12], 5)
+        segments, quads, panel, pixels, channels, stride = _numbers(row[12:18], 6)
+        rule, zero, low, high, lost, saturates = _numbers(row[18:24], 6)
+        limits, panel_bytes = (rule, zero, low, high), segments * quads * panel * 4
+        for n in range(images):
+            for iy in range(height):
+                copy_flipped(seen + (n * height + iy) * width, origin + start + iy * row_bytes, width, 128)
+            for p in range((channels + panel - 1) // panel):
+                first = p * panel
+                width_left = min(panel, channels - first)
+                for pixel in range(0, pixels, TILE_ROWS):
+                    rows, done = min(TILE_ROWS, pixels - pixel), 0
                     while done < rows:
                         done += _block(
-                            start + (ox + done) * step,
-                            step,
+                            origin,
+                            places + 8 * (pixel + done),
                             row_bytes,
                             segments,
                             weights + p * panel_bytes,
@@ -106,10 +127,12 @@ def convolve(x, padded, w, constants, window, limits, register, tile, y):
                             panel,
                             rows - done,
                         )
-                    if register[0]:
-                        fit_rows(tile, rows, width_left, constants[0], first, register)
-                    place = out + ((n * out_y + oy) * out_x + ox) * channels + first
-                    requantize_rows(sums, panel * 4, rows, settings, stride, limits, place, channels, width_left)
+                    bias = constants + 4 * first
+                    if lost:
+                        tile = carray(pointer(sums), (rows, panel), np.int32)
+                        fit_rows(tile, rows, width_left, carray(pointer(bias), panel, np.int32), 0, (lost, saturates))
+                    place = out + (n * pixels + pixel) * channels + first
+                    requantize_rows(sums, panel * 4, rows, bias, stride, limits, place, channels, width_left)
 
 
 @compiled

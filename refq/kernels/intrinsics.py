@@ -57,30 +57,36 @@ def _i64(value: int) -> Any:
 
 
 @cache
-def dot_block(rows: int, columns: int, unsigned_rows: bool) -> Any:
-    """The register block as a Numba intrinsic.
+def dot_block(rows: int, columns: int, even: bool = False) -> Any:
+    """The register block of a convolution, unsigned rows by signed columns, as a Numba intrinsic.
 
-        block(a, row_stride, segment_stride, segments, b, quads, c, c_stride, accumulate)
+        block(a, places, segment_stride, segments, b, quads, c)
 
-    a, b, c : addresses. A row is `segments` runs of 4 * quads bytes, `segment_stride` bytes apart (1 run in a matrix,
-        one a kernel row in a convolution); rows start `row_stride` bytes apart
+    a, b, c, places : addresses. A row is `segments` runs of 4 * quads bytes, `segment_stride` bytes apart, one a kernel
+        row of a convolution; places, int64, says how many bytes behind a each row starts
     b : [segment][quad][columns * 16][4] bytes, aligned to 64
-    c : int32 rows of columns * 16, `c_stride` bytes apart
-    accumulate : whether c is added to, or overwritten
-    unsigned_rows : A is uint8 and B int8, or the reverse
+    c : int32 rows of columns * 16, overwritten
+    even : the rows stand as far apart as the first two, which takes fewer registers
     """
 
     @intrinsic
-    def block(context, a, row_stride, segment_stride, segments, b, quads, c, c_stride, accumulate):
-        signature = types.void(*[types.intp] * 8, types.boolean)
-
+    def block(context, a, places, segment_stride, segments, b, quads, c):
         def emit(target: Any, builder: Any, _: Any, arguments: Any) -> Any:
-            c_, c_stride_, accumulate_ = arguments[6:]
-            operands = (*arguments[:6], c_, c_stride_, c_, c_stride_, accumulate_)
-            _emit_block(builder, rows, columns, DOTS[0], unsigned_rows, operands)
+            a, places, *inner, c = arguments
+
+            def place(r: int) -> Any:
+                return builder.load(builder.inttoptr(builder.add(places, _i64(8 * r)), _I64.as_pointer()))
+
+            if even:
+                first, step = builder.add(a, place(0)), builder.sub(place(1), place(0))
+                row_places = [builder.add(first, builder.mul(step, _i64(r))) for r in range(rows)]
+            else:
+                row_places = [builder.add(a, place(r)) for r in range(rows)]
+            stride, never = _i64(64 * columns), ir.Constant(ir.IntType(1), 0)
+            _emit_block(builder, rows, columns, DOTS[0], (row_places, *inner, c, stride, c, stride, never))
             return target.get_dummy_value()
 
-        return signature, emit
+        return types.void(*[types.intp] * 7), emit
 
     return block
 
@@ -102,8 +108,9 @@ def _product_block(context, dot, rows, columns, a, row_stride, flip, b, words, s
     def emit(target: Any, builder: Any, _: Any, arguments: Any) -> Any:
         a_, row_stride_, flip_, b_, words_, start_, *places = arguments[3:]
         accumulate = builder.icmp_signed("!=", start_, _i64(0))
-        operands = (a_, row_stride_, _i64(0), _i64(1), b_, words_, start_, *places, accumulate)
-        _emit_block(builder, *shape, kind, True, operands, flip_ if kind.elements == 4 else None)
+        a_rows = [builder.add(a_, builder.mul(row_stride_, _i64(r))) for r in range(shape[0])]
+        operands = (a_rows, _i64(0), _i64(1), b_, words_, start_, *places, accumulate)
+        _emit_block(builder, *shape, kind, operands, flip_ if kind.elements == 4 else None)
         return target.get_dummy_value()
 
     return signature, emit
@@ -136,10 +143,8 @@ def emit_dot(builder: Any, dot: Dot, accumulator: Any, first: Any, second: Any) 
     return builder.add(accumulator, products)
 
 
-def _emit_block(
-    builder: Any, rows: int, columns: int, dot: Dot, unsigned_rows: bool, arguments: Any, flip: Any = None
-) -> None:
-    a, row_stride, segment_stride, segments, b, quads, start, start_stride, c, c_stride, accumulate = arguments
+def _emit_block(builder: Any, rows: int, columns: int, dot: Dot, arguments: Any, flip: Any = None) -> None:
+    first_rows, segment_stride, segments, b, quads, start, start_stride, c, c_stride, accumulate = arguments
     vector = ir.VectorType(_I32, dot.lanes)
     undefined = ir.Constant(vector, ir.Undefined)
     flips = None
@@ -178,8 +183,8 @@ def _emit_block(
     sums_out = [builder.phi(vector) for _ in places]
     for phi, value in zip(sums_out, first_sums, strict=True):
         phi.add_incoming(value, before)
-    a_segment = builder.add(a, builder.mul(segment, segment_stride))
-    a_rows = [builder.add(a_segment, builder.mul(row_stride, _i64(r))) for r in range(rows)]
+    a_segment = builder.mul(segment, segment_stride)
+    a_rows = [builder.add(first, a_segment) for first in first_rows]
     b_segment = builder.add(b, builder.mul(builder.mul(segment, quads), _i64(width * columns)))
     builder.branch(inner)
 
@@ -201,8 +206,7 @@ def _emit_block(
         if flips is not None:
             spread = builder.xor(spread, flips)
         for j in range(columns):
-            pair = (spread, operands[j]) if unsigned_rows else (operands[j], spread)
-            added.append(emit_dot(builder, dot, sums[r * columns + j], *pair))
+            added.append(emit_dot(builder, dot, sums[r * columns + j], spread, operands[j]))
     quad_after = builder.add(quad, _i64(1))
     quad.add_incoming(quad_after, inner)
     for phi, value in zip(sums, added, strict=True):

@@ -10,7 +10,7 @@ import numpy as np
 from refq.numerics import Accumulator
 from refq.numerics.bounds import accumulator_range
 from refq.plan.lower_registers import lower_channels_in_order, lower_in_order, lower_transposed, spread_channels
-from refq.plan.lowering import Array, Bind, Call, Site, aligned, fixed_point, lowers, requantized
+from refq.plan.lowering import Array, Bind, Call, KernelCall, Site, aligned, fixed_point, lowers, requantized
 
 _SLACK = 64
 """Readable bytes behind a padded image: the last quad of a kernel row may reach past it, onto weights of zero."""
@@ -97,15 +97,19 @@ def _bind(site: Site, prepared: Any, w: Array, image: tuple[int, int, int], wind
     constants = np.zeros((3, packed.shape[0] * panel), np.int32)
     constants[0, : len(bias)] = bias - offset * w.astype(np.int64).sum(axis=(1, 2))
     constants[1, : len(bias)], constants[2, : len(bias)] = prepared.m, prepared.s
-    limits = requantized(site, prepared.rule, prepared.s)
-    geometry = (stride_y, step, top, left, w.shape[1], quads, panel)
+    height, width, out_x = image
+    last = (*requantized(site, prepared.rule, prepared.s), *prepared.register)
 
     def bind(inputs: list[Array], y: Array) -> Call:
+        x, channels = inputs[0].reshape(-1, height, width), y.shape[-1]
+        pixels = y.size // (len(x) * channels)
         padded = aligned((padded_height, padded_width), np.uint8, offset, _SLACK)
         tile = aligned((TILE_ROWS, panel), np.int32)
-        x = inputs[0].reshape(-1, *image[:2])
-        out = y.reshape(len(x), -1, image[2], y.shape[-1])
-        return lambda: convolve(x, padded, packed, constants, geometry, limits, prepared.register, tile, out)
+        rows, columns = np.divmod(np.arange(pixels), out_x)
+        places = rows * stride_y * padded_width + columns * step
+        shape = (len(x), height, width, padded_width, top * padded_width + left)
+        block = (w.shape[1], quads, panel, pixels, channels, constants.strides[0])
+        return KernelCall.of(convolve, (x, padded, packed, constants, places, tile, y), (*shape, *block, *last))
 
     return bind
 

@@ -69,6 +69,30 @@ class Site:
         return all(g is not None and g.bits <= 8 and g.signed and g.axis is None for g in grids)
 
 
+@dataclass(frozen=True, slots=True)
+class KernelCall:
+    """A call of a kernel that takes rows of settings, one a piece of work, and goes through them in order."""
+
+    kernel: Callable[[Array], None]
+    settings: Array
+    held: tuple[Array, ...]
+    """The arrays whose addresses are among the settings."""
+
+    @classmethod
+    def of(cls, kernel: Callable[[Array], None], arrays: Sequence[Array], numbers: Sequence[int]) -> KernelCall:
+        """One piece of work: the addresses of arrays, then numbers."""
+        addresses = [array.ctypes.data for array in arrays]
+        return cls(kernel, np.array([[*addresses, *map(int, numbers)]], np.int64), tuple(arrays))
+
+    def __call__(self) -> None:
+        """Do the work."""
+        self.kernel(self.settings)
+
+    def then(self, other: KernelCall) -> KernelCall:
+        """Both, one after the other, in one call."""
+        return KernelCall(self.kernel, np.concatenate([self.settings, other.settings]), self.held + other.held)
+
+
 Bind = Callable[[list[Array], Array], Call]
 """(input arrays, output array) -> the call that computes one from the other."""
 Lowering = Callable[[Site], Bind | None]

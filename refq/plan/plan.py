@@ -15,8 +15,9 @@ from refq.graph import Graph, Node
 from refq.interpret import Array, code_limits, constant_value, infer_shapes, node_function
 from refq.layers import TableLayer, layer_for
 from refq.numerics import Arithmetic, find_arithmetic
+from refq.plan.buffers import Pool, most_held
 from refq.plan.lower_elementwise import lower_table
-from refq.plan.lowering import Bind, Call, Site, lower
+from refq.plan.lowering import Bind, Call, KernelCall, Site, lower
 
 _WORKING_SET = 1 << 20
 """Bytes of activations a pass may touch: small enough to stay in a core's second cache from layer to layer."""
@@ -64,6 +65,7 @@ class Plan:
         self._shapes = infer_shapes(graph, inputs={name: graph.tensors[name].shape for name in graph.inputs})
         self._steps = tuple(self._step(node) for node in graph.nodes)
         self._bound: OrderedDict[tuple[Any, ...], _Bound] = OrderedDict()
+        self._outputs = {*graph.outputs, *graph.constants}
         self._most = self._largest_piece()
         self._lock = Lock()
         self.native = tuple(step.node.name for step in self._steps if step.bind is not None)
@@ -88,8 +90,9 @@ class Plan:
         if self._most is None or batch <= self._most:
             return {name: array.copy() for name, array in self._pass(codes, wanted).items()}
         parts: dict[str, list[Array]] = {name: [] for name in wanted}
-        for start in range(0, batch, self._most):
-            inputs = {name: array[start : start + self._most] for name, array in codes.items()}
+        piece = -(-batch // -(-batch // self._most))  # even ones, as a short rest would cost as much as a whole one
+        for start in range(0, batch, piece):
+            inputs = {name: array[start : start + piece] for name, array in codes.items()}
             for name, array in self._pass(inputs, wanted).items():
                 parts[name].append(array.copy())
         return {name: np.concatenate(arrays) for name, arrays in parts.items()}
@@ -99,9 +102,11 @@ class Plan:
         return self.run(codes, [spec.name for spec in self.graph.activations()])
 
     def _pass(self, codes: Mapping[str, Array], wanted: tuple[str, ...]) -> dict[str, Array]:
-        key = tuple(codes[name].shape for name in self.graph.inputs)
+        inputs = {name: codes[name].shape for name in self.graph.inputs}
+        shares = self._most is not None and set(wanted) <= self._outputs
+        key = (shares, *inputs.values())
         if key not in self._bound:
-            self._bound[key] = _Bound(self, dict(zip(self.graph.inputs, key, strict=True)))
+            self._bound[key] = _Bound(self, inputs, shares)
             if len(self._bound) > _SIZES_KEPT:
                 self._bound.popitem(last=False)
         self._bound.move_to_end(key)
@@ -115,11 +120,10 @@ class Plan:
     def _largest_piece(self) -> int | None:
         """Images a pass takes at most; None, for all of them, if some node may mix images."""
         names = (*self.graph.inputs, *(name for node in self.graph.nodes for name in node.outputs))
-        shapes = [self._shapes[name] for name in names]
         mixes = any(step.bind is None and not step.is_view for step in self._steps)
-        if mixes or any(not shape or shape[0] != 1 for shape in shapes):
+        if mixes or any(not self._shapes[name] or self._shapes[name][0] != 1 for name in names):
             return None
-        size = sum(int(np.prod(shape)) for shape in shapes)
+        size = most_held(self.graph, {name: int(np.prod(self._shapes[name])) for name in names})
         return max(1, _WORKING_SET // max(size, 1))
 
     def constant(self, name: str) -> Array:
@@ -154,28 +158,42 @@ class Plan:
 
 
 class _Bound:
-    """A plan on buffers for inputs of given shapes: `values` by tensor name, and the calls that fill them in order."""
+    """A plan on buffers for inputs of given shapes: `values` by tensor name, and the calls that fill them in order.
 
-    def __init__(self, plan: Plan, inputs: dict[str, tuple[int, ...]]) -> None:
+    Where buffers are shared, a tensor that is no output of the graph stands only until the last node that reads it.
+    """
+
+    def __init__(self, plan: Plan, inputs: dict[str, tuple[int, ...]], shares: bool) -> None:
         graph, shapes = plan.graph, infer_shapes(plan.graph, inputs=inputs)
         self.values: dict[str, Array] = {}
+        self._pool = Pool(graph, shares)
         self.calls: list[Call] = []
         compute = node_function(graph, "integer", plan.arithmetic)
         for name in graph.inputs:
-            self.values[name] = self._buffer(graph, name, shapes[name])
-        for step in plan._steps:
+            self.values[name] = self._pool.take(name, shapes[name])
+        for number, step in enumerate(plan._steps):
             node = step.node
             if step.is_view:
                 self.values[node.output] = self.values[node.inputs[0]].reshape(shapes[node.output])
+                self._pool.view(node.output, node.inputs[0])
+                self._pool.release(number)
                 continue
             for name in node.outputs:
                 if graph.tensors[name].qparams is not None:
-                    self.values[name] = self._buffer(graph, name, shapes[name])
+                    self.values[name] = self._pool.take(name, shapes[name])
             if step.bind is not None:
                 activations = [self.values[name] for name in node.inputs if name in self.values]
-                self.calls.append(step.bind(activations, self.values[node.output]))
+                self._append(step.bind(activations, self.values[node.output]))
             else:
                 self.calls.append(self._interpreted(node, plan, compute))
+            self._pool.release(number)
+
+    def _append(self, call: Call) -> None:
+        before = self.calls[-1] if self.calls else None
+        if isinstance(call, KernelCall) and isinstance(before, KernelCall) and call.kernel is before.kernel:
+            self.calls[-1] = before.then(call)
+        else:
+            self.calls.append(call)
 
     def _interpreted(self, node: Node, plan: Plan, compute: Any) -> Call:
         """A node as the layer computes it; plain integers (places, conditions) keep the type they come in."""
@@ -194,8 +212,3 @@ class _Bound:
                     values[name][...] = y
 
         return call
-
-    @staticmethod
-    def _buffer(graph: Graph, name: str, shape: tuple[int, ...]) -> Array:
-        grid = graph.tensors[name].qparams
-        return np.zeros(shape, graph.tensors[name].dtype if grid is None else grid.dtype)
