@@ -62,3 +62,14 @@ class MicroArray(Frozen, frozen=True):
     """The compiler turns a horizontal stride that divides the window into channels, where few channels are used"""
     chained: bool = False
     """Elementwise layers run in the output unit of their producer"""
+
+
+class Atomic(Frozen, frozen=True):
+    """Array of `kernels` dot products over `channels`, fed from a convolution buffer (NVDLA class)."""
+
+    channels: Quantity
+    kernels: Quantity
+    precisions: tuple[str, ...]
+    buffer_kib: Quantity
+    elements_per_cycle: Quantity
+    """Of the units for activation, sums of tensors and pooling"""

@@ -18,7 +18,7 @@ import msgspec
 from hwsim.arch.gpu import TensorCores
 from hwsim.arch.quantity import Frozen, Quantity
 from hwsim.arch.rows import RowStationary
-from hwsim.arch.spatial import MicroArray
+from hwsim.arch.spatial import Atomic, MicroArray
 from hwsim.errors import SpecError
 
 __all__ = ["Arch", "Array", "Frozen", "Memory", "Quantity", "build", "read_toml"]
@@ -223,6 +223,7 @@ class Arch(Frozen, frozen=True):
     microblock: MicroArray | None = None
     tensorcore: TensorCores | None = None
     row_stationary: RowStationary | None = None
+    atomic: Atomic | None = None
     overhead: Overhead = Overhead()
     energy: Energy | None = None
     area: Area | None = None
@@ -238,7 +239,7 @@ class Arch(Frozen, frozen=True):
     @property
     def precisions(self) -> tuple[str, ...]:
         """Names such as "w8a8" of the widths the device multiplies."""
-        owner = self.array or self.kernels or self.microblock or self.tensorcore or self.row_stationary
+        owner = self.array or self.kernels or self.microblock or self.tensorcore or self.row_stationary or self.atomic
         return () if owner is None else owner.precisions
 
     def capacity_bytes(self, holds: str) -> float:

@@ -40,8 +40,8 @@ def square(batch, count, weights, step):
 
 
 def stand_ins():
-    """Layers with the published weights and products a weight. LSTM1 has matrices of 600 x 600; CNN1 has 72 convolutions
-    that fill half of the array (useful over active cycles) and four dense layers."""
+    """Layers with the published weights and products a weight: LSTM1 of 600 x 600; CNN1 with 72 convolutions that fill
+    half of the array (useful over active cycles) and four dense layers."""
     return {
         "MLP0": square(200, 5, 20e6, 256),
         "MLP1": square(168, 4, 5e6, 100),
