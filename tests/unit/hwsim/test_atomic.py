@@ -29,10 +29,9 @@ def test_channels_alone_use_one_of_all_products():
 
 
 def test_operands_beyond_the_buffer_are_fetched_again():
-    """2.36 MB of weights fill ten halves of 256 KiB, 0.82 MB of inputs four: the inputs are fetched ten times."""
-    inputs = 40 * 40 * 512
+    """2.36 MB of weights fill ten halves of 256 KiB, 0.82 MB of inputs four: the weights are fetched four times."""
     large = find_engine("atomic").moved(columns([conv(512, 512, 40)]), FULL)
-    assert (large.input[0], large.weights[0]) == (10 * inputs, 512 * 512 * 9 + 4 * 512)
+    assert (large.input[0], large.weights[0]) == (40 * 40 * 512, 4 * (512 * 512 * 9 + 4 * 512))
 
 
 def test_operands_that_fit_together_are_fetched_once():
