@@ -30,7 +30,7 @@ def operands(record: LayerRecord, order: ArrayOrder) -> tuple[Operand, Operand] 
     product = record.product()
     if product is None:
         return None
-    a_bits, b_bits = _bits(record, "x", product[0]), _bits(record, "w", product[1])
+    a_bits, b_bits = operand_bits(record, "x", product[0]), operand_bits(record, "w", product[1])
     a, b = order.operands(*product, *fills(record, order))
     if a_bits == 1 and np.any(a == 0):
         a_bits = 2
@@ -48,7 +48,9 @@ def events(record: LayerRecord, order: ArrayOrder) -> Wide:
 def fills(record: LayerRecord, order: ArrayOrder) -> tuple[int, int]:
     """What lanes beyond the two matrices hold."""
     product = record.product()
-    a_bits, b_bits = (2, 2) if product is None else (_bits(record, "x", product[0]), _bits(record, "w", product[1]))
+    a_bits, b_bits = (
+        (2, 2) if product is None else (operand_bits(record, "x", product[0]), operand_bits(record, "w", product[1]))
+    )
     return -1 if a_bits == 1 and order.dataflow == "os" else 0, -1 if b_bits == 1 else 0
 
 
@@ -60,7 +62,7 @@ def wrapped(sums: NDArray[Any], bits: int) -> Wide:
     return ((sums - low) & ((1 << bits) - 1)) + low
 
 
-def _bits(record: LayerRecord, tensor: str, centred: Wide) -> int:
+def operand_bits(record: LayerRecord, tensor: str, centred: Wide) -> int:
     """Bits of codes with the zero point subtracted: one more than codes have where that leaves their range."""
     form = record.tensors[tensor]
     if form.bits == 1 and form.signed:

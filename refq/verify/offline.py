@@ -113,7 +113,8 @@ def verify_dumps(folder: str | Path, dumps: str | Path) -> Verdict:
     Parameters
     ----------
     folder : vectors, as `export_vectors` wrote them
-    dumps : a folder with the same layer folders, or with files `LAYERFOLDER_TENSOR.ext`; .hex and .mem as $writememh
+    dumps : a folder with the same layer folders and files `TENSOR.ext` or `dut_TENSOR.ext` in them, or with files
+        `LAYERFOLDER_TENSOR.ext`; it may be `folder` itself, where only dut_ files count. .hex and .mem as $writememh
         writes them, .bin (little-endian words), .npy. Only what is there is compared, at least one file must be
 
     Raises
@@ -129,7 +130,7 @@ def verify_dumps(folder: str | Path, dumps: str | Path) -> Verdict:
         found = [
             (name, entry, file)
             for name, entry in layer["tensors"].items()
-            if (file := _dump_file(dumps, layer["folder"], name)) is not None
+            if (file := _dump_file(folder, dumps, layer["folder"], name)) is not None
         ]
         if not found:
             silent.append(layer["name"])
@@ -139,7 +140,7 @@ def verify_dumps(folder: str | Path, dumps: str | Path) -> Verdict:
         verdicts += [_compare(folder, layer, name, entry, file, record, array, evidence) for name, entry, file in found]
     if not verdicts:
         raise LoadError(
-            f"{dumps}: holds no dump; expected files such as {manifest['layers'][0]['folder']}/y.hex "
+            f"{dumps}: holds no dump; expected files such as {manifest['layers'][0]['folder']}/dut_y.hex "
             f"({', '.join(SUFFIXES)})"
         )
     return Verdict(
@@ -176,8 +177,11 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _dump_file(dumps: Path, layer: str, tensor: str) -> Path | None:
-    stems = (dumps / layer / tensor, dumps / layer / f"dut_{tensor}", dumps / f"{layer}_{tensor}")
+def _dump_file(folder: Path, dumps: Path, layer: str, tensor: str) -> Path | None:
+    """The dump of a tensor; beside the vectors themselves only dut_ names count, lest vectors prove themselves."""
+    stems = [dumps / layer / f"dut_{tensor}", dumps / f"{layer}_{tensor}"]
+    if dumps.resolve() != folder.resolve():
+        stems.append(dumps / layer / tensor)
     for stem in stems:
         for suffix in SUFFIXES:
             path = stem.with_name(stem.name + suffix)

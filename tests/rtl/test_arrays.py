@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hwsim import systolic_cycles
+from hwsim.machine.array import run
 from refq.verify.streams import ArrayOrder
 from refq.verify.words import WordFormat, hex_text
 from tests.rtl.icarus import needs_icarus, run_bench
@@ -27,16 +29,12 @@ SHAPES = [
 
 
 def clocks(design: int, rows: int, cols: int, m: int, n: int, k: int) -> int:
-    """The closed forms, counted from the first edge out of reset to the edge that samples the last sum."""
-    if design < 2:
-        tiles = -(-m // rows) * -(-n // cols)
-        if design == 0:
-            return 1 + tiles * (2 * rows + cols + k - 2)
-        return 1 + (tiles - 1) * max(k, 2 * rows - 1) + k + 2 * rows + cols - 2
-    tiles = -(-k // rows) * -(-n // cols)
-    if design == 2:
-        return 1 + tiles * (2 * rows + cols + m - 1)
-    return 1 + rows + (tiles - 1) * max(m, rows) + m + rows + cols - 1
+    """Of the cycle model, whose closed form and stepped array must agree."""
+    dataflow, overlap = ("os", "ws")[design // 2], bool(design % 2)
+    closed = systolic_cycles(m, n, k, rows, cols, dataflow, convention="rtl", overlap=overlap)
+    a, b = np.ones((m, k), np.int64), np.ones((k, n), np.int64)
+    assert run(a, b, rows, cols, dataflow, overlap).cycles == closed
+    return closed
 
 
 def write_product(folder: Path, design: int, rows: int, cols: int, a: np.ndarray, b: np.ndarray) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from refq.layers.windows import Window, pad_image, patches
+from refq.verify.arrays import operand_bits
 from refq.verify.faults.hypothesis import Hypothesis, Wide, first_lane, lane_counts, wrap
 from refq.verify.records import LayerRecord
 
@@ -113,6 +114,8 @@ def operand_faults(record: LayerRecord, rows: int = 0) -> Iterator[tuple[str, st
     wider = (1 << (x.bits + 1)) - 1
     yield "sign extension", "x - x_zero and weights multiplied as unsigned", a & wider, b & weights
     yield "sign extension", "x - x_zero multiplied as unsigned", a & wider, b
+    held = (1 << operand_bits(record, "x", a)) - 1
+    yield "sign extension", "operands as wide as in memory multiplied as unsigned", a & held, b & weights
     yield "sign extension", "weights read as unsigned numbers", a, b & weights
     yield "sign extension", "x - x_zero cut to the bits of x", wrap(a, x.bits), b
     k = a.shape[1]

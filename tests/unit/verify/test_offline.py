@@ -78,6 +78,13 @@ def test_a_systematic_fault_is_named_from_codes_and_from_sums(vectors, dumps):
     assert by_name["sums"].behind.startswith("operands ")
 
 
+def test_vectors_are_no_dumps_of_themselves(vectors):
+    with pytest.raises(LoadError, match="holds no dump"):
+        verify_dumps(vectors, vectors)
+    (vectors / FOLDER / "dut_y.hex").write_text(FORM.text(golden(vectors) ^ 1))
+    assert not verify_dumps(vectors, vectors).is_equal
+
+
 def test_x_is_unknown_and_never_equal(vectors, dumps):
     lines = FORM.text(golden(vectors)).splitlines()
     lines[5] = "xx"
@@ -119,7 +126,7 @@ def test_arrays_of_another_type_or_size_are_refused(vectors, dumps):
 
 
 def test_no_dump_no_manifest_or_foreign_vectors_are_refused(vectors, dumps):
-    with pytest.raises(LoadError, match=r"holds no dump; expected files such as 00_layer/y\.hex"):
+    with pytest.raises(LoadError, match=r"holds no dump; expected files such as 00_layer/dut_y\.hex"):
         verify_dumps(vectors, dumps)
     with pytest.raises(LoadError, match="no dump"):
         verify_dumps(vectors, dumps / "nowhere")
