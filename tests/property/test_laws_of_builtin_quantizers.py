@@ -60,6 +60,7 @@ def test_grids_are_found_by_looking():
 def test_every_grid_obeys_its_laws_at_every_width_up_to_8_bits(kind):
     tried = 0
     for value in widths(kind, 8):
+        assert 1 in {law.number for law in laws_for(value)}, "a grid of one block has the laws of a single quantizer"
         check_all(value, FEW if tried < 3 else 0)
         tried += 1
     assert tried
