@@ -8,8 +8,9 @@ from refq.kernels.compiled import compiled
 from refq.kernels.lanes import sum_lanes
 from refq.kernels.requantize import requantize_rows
 
-_DOUBLE, _SINGLE, _SINGLE_AWAY = (sum_lanes(rule, True) for rule in range(3))
-_FEW_DOUBLE, _FEW_SINGLE, _FEW_SINGLE_AWAY = (sum_lanes(rule, False) for rule in range(3))
+_DOUBLE, _SINGLE, _SINGLE_AWAY = (sum_lanes(rule, rule, True) for rule in range(3))
+_ABOVE_ZERO = sum_lanes(0, 3, True)
+_FEW_DOUBLE, _FEW_SINGLE, _FEW_SINGLE_AWAY = (sum_lanes(rule, rule, False) for rule in range(3))
 
 
 @compiled
@@ -26,12 +27,14 @@ def add(a, b, settings, left, limits, y):
             _DOUBLE(x0, x1, constants, left, zero, low, high, out, size)
         elif rule == 1:
             _SINGLE(x0, x1, constants, left, zero, low, high, out, size)
-        else:
+        elif rule == 2:
             _SINGLE_AWAY(x0, x1, constants, left, zero, low, high, out, size)
+        else:
+            _ABOVE_ZERO(x0, x1, constants, left, zero, low, high, out, size)
         return
     for i in range(0, size, 16):
         count = min(16, size - i)
-        if rule == 0:
+        if rule == 0 or rule == 3:
             _FEW_DOUBLE(x0 + i, x1 + i, constants, left, zero, low, high, out + i, count)
         elif rule == 1:
             _FEW_SINGLE(x0 + i, x1 + i, constants, left, zero, low, high, out + i, count)

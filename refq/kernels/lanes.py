@@ -105,7 +105,7 @@ def requantize_lanes(rule: int) -> Any:
 
 
 @cache
-def sum_lanes(rule: int, whole: bool) -> Any:
+def sum_lanes(rule: int, last: int, whole: bool) -> Any:
     """Sums or differences of int8 codes on grids of their own, as a Numba intrinsic.
 
         lanes(a, b, settings, left, zero, low, high, y, count)
@@ -113,11 +113,17 @@ def sum_lanes(rule: int, whole: bool) -> Any:
 
     a, b, y : addresses of `count` codes: at least 64 if `whole`, else at most 16; y apart from a and b
     settings : address of 8 int32: z_a, factor, z_b, multiplier and right shift of R_b, those of R, sign
+    left : 9 to 21
+    rule, last : those of R_b and of R
 
     Notes
     -----
     a is the operand of the larger scale s, whose factor to the common scale is s / (2 s). Every rule halves an even
     number exactly, ((d << left) * 2**30 + 2**30) >> 31 = d << (left - 1), which `factor` holds with the operand's sign.
+
+    The first step of `double` has d = b - z_b of 9 bits, and no need of 64. With k = 31 - left and m = m1 * 2**k + m0
+
+        ((d << left) * m + 2**30) >> 31 = (d * m + 2**(k - 1)) >> k = d * m1 + ((d * m0 + 2**(k - 1)) >> k)
     """
 
     @intrinsic
@@ -132,11 +138,21 @@ def sum_lanes(rule: int, whole: bool) -> Any:
                 address = builder.add(settings, _i64(4 * place))
                 return spread(builder, builder.sext(load(builder, address, I32), I64))
 
-            def rounding(first: int) -> Any:
-                return RULES[rule].prepare(builder, setting(first), setting(first + 1))
+            def rounding(number: int, first: int) -> Any:
+                return RULES[number].prepare(builder, setting(first), setting(first + 1))
 
             a_zero, factor, b_zero, sign = (setting(number) for number in (0, 1, 2, 7))
-            align, leave = rounding(3), rounding(5)
+            align, leave = rounding(rule, 3), rounding(last, 5)
+            below, one = builder.sub(in_all(WORDS, 31), places), in_all(WORDS, 1)
+            upper = builder.ashr(setting(3), below)
+            lower = builder.sub(setting(3), builder.shl(upper, below))
+            half = builder.lshr(builder.shl(one, below), one)
+
+            def aligned(codes: Any) -> Any:
+                if rule:
+                    return align.apply(builder, builder.shl(codes, places))
+                low = builder.ashr(builder.add(builder.mul(codes, lower), half), below)
+                return align.divided(builder, builder.add(builder.mul(codes, upper), low))
 
             def total(offset: Any) -> Any:
                 def centred(source: Any, zero: Any) -> Any:
@@ -145,20 +161,20 @@ def sum_lanes(rule: int, whole: bool) -> Any:
                     return builder.sub(builder.sext(codes, WORDS), zero)
 
                 halved = builder.mul(centred(a, a_zero), factor)
-                other = align.apply(builder, builder.shl(centred(b, b_zero), places))
+                other = aligned(centred(b, b_zero))
                 return leave.apply(builder, builder.add(halved, builder.mul(other, sign)))
 
             if not whole:
                 line = limits.codes(builder, [total(_i64(0))] * _ROWS)
                 _store(builder, part(builder, line, 0), y, count)
                 return target.get_dummy_value()
-            last, before = builder.sub(count, _i64(_ROWS * LANES)), builder.block
+            end, before = builder.sub(count, _i64(_ROWS * LANES)), builder.block
             loop, done = builder.append_basic_block("line"), builder.append_basic_block("done")
             builder.branch(loop)
             builder.position_at_end(loop)
             place = builder.phi(I64)
             place.add_incoming(_i64(0), before)
-            at = builder.select(builder.icmp_signed("<", place, last), place, last)  # the last 64 overlap those before
+            at = builder.select(builder.icmp_signed("<", place, end), place, end)  # the last 64 overlap those before
             line = limits.codes(builder, [total(builder.add(at, _i64(LANES * i))) for i in range(_ROWS)])
             builder.store(line, builder.inttoptr(builder.add(y, at), LINE.as_pointer())).align = 1
             after = builder.add(place, _i64(_ROWS * LANES))

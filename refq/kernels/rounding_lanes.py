@@ -87,7 +87,10 @@ class Double:
         """16 accumulators rescaled."""
         half, one = in_all(LONGS, 1 << 30), in_all(LONGS, 1)
         doubled = [builder.shl(builder.add(p, half), one) for p in _products(builder, acc, self.m)]
-        high = _merged(builder, *doubled, upper=True)
+        return self.divided(builder, _merged(builder, *doubled, upper=True))
+
+    def divided(self, builder: Any, high: Any) -> Any:
+        """The second step alone."""
         is_negative = builder.icmp_signed("<", high, in_all(WORDS, 0))
         return builder.ashr(builder.add(high, builder.select(is_negative, self.half_below, self.half)), self.s)
 

@@ -30,14 +30,15 @@ def _add(site: Site) -> Bind | None:
     first, second = ((grid, int(m[0]), int(s[0])) for grid, (_, m, s) in zip((a_grid, b_grid), known[:2], strict=True))
     if larger:
         first, second = second, first
-    if first[1:] != (1 << 30, 0):
-        return None  # not the factor of one half that the kernel takes for granted
+    if first[1:] != (1 << 30, 0) or not 9 <= left <= 21:
+        return None  # not the factor of one half that the kernel takes for granted, or products beyond 32 bits
     rule, m, s = known[2]
     factor = signs[larger] << (left - 1)
     settings = np.array(
         [first[0].zero_point, factor, second[0].zero_point, *second[1:], m[0], s[0], signs[1 - larger]], np.int32
     )
-    limits = (rule, int(out.zero_point), *site.limits)
+    shortest = requantized(site, rule, s)
+    limits = shortest if rule == 0 else (rule, *shortest[1:])
 
     def bind(inputs: list[Array], y: Array) -> Call:
         operands = [array.reshape(-1) for array in inputs]
