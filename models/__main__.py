@@ -33,6 +33,26 @@ def count(path: Path) -> tuple[int, int]:
     return macs, graph.parameter_count
 
 
+TRAINED = {"digits": 20}
+"""File name -> epochs of the run that `models.train` makes of it."""
+
+
+def trained_entry(name: str, epochs: int) -> str:
+    """Train a model, write its file, and give the manifest's table of it."""
+    from models.train import train
+
+    graph, found = train(name, SEED, epochs, None, None)
+    path = HERE / f"{name}.h5"
+    refq.save(graph, path)
+    macs, params = count(path)
+    return (
+        f'[{name}]\nfile = "{path.name}"\nsha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"\n'
+        f'macs = {macs}\nparams = {params}\nweights = "trained, seed {SEED}, {epochs} epochs"\n'
+        f'accuracy = "{found:.4f} on the 900 test images of models.train.digits()"\n'
+        f'command = "python -m models.train {name} --epochs {epochs} --seed {SEED} -o models/{path.name}"\n'
+    )
+
+
 def manifest_entry(name: str, shape_only: bool) -> str:
     """The manifest's table of one shipped file."""
     path = HERE / f"{name}.h5"
@@ -76,6 +96,7 @@ def ship() -> None:
         builders()[name]().save(HERE / f"{name}.h5", seed=SEED, shape_only=shape_only)
     text = "# Written by `python -m models ship`. params counts every weight in the file, statistics included.\n\n"
     text += "\n".join(manifest_entry(name, shape_only) for name, shape_only in SHIPPED.items())
+    text += "\n" + "\n".join(trained_entry(name, epochs) for name, epochs in TRAINED.items())
     (HERE / "manifest.toml").write_text(text, encoding="utf-8")
 
 

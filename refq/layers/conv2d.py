@@ -17,8 +17,8 @@ from refq.numerics.bit_planes import pack_bits
 from refq.numerics.coded_products import CodedRows, coded_matmul
 from refq.numerics.register_sums import sum_images
 
-_PATCH_BYTES = 64 << 20
-"""Patches are copied for as many images at a time as fit this, so that memory does not grow with the batch."""
+_PATCH_BYTES = 4 << 20
+"""Patches are copied for as many images at a time as fit this: caches hold them, and memory is that of one portion."""
 
 
 @layer("Conv2D")

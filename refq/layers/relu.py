@@ -30,12 +30,22 @@ class Relu(TableLayer):
         if self.max_value is not None and not self.max_value >= 0:
             raise RangeError(f"max_value={self.max_value} must not be negative")
 
+    @property
+    def _is_plain(self) -> bool:
+        return self.threshold == 0 and self.negative_slope == 0
+
     def function(self, x: Array) -> Array:
+        if self._is_plain:
+            y = np.maximum(x, 0)
+            return y if self.max_value is None else np.minimum(y, x.dtype.type(self.max_value))
         below = self.negative_slope * (x - self.threshold) if self.negative_slope else np.zeros_like(x)
         y = np.where(x >= self.threshold, x, below)
         return (y if self.max_value is None else np.minimum(y, self.max_value)).astype(x.dtype, copy=False)
 
     def derivative(self, x: Array) -> Array:
+        if self._is_plain:
+            passes = x >= 0
+            return (passes if self.max_value is None else passes & (x < self.max_value)).astype(x.dtype)
         slope = np.where(x >= self.threshold, 1.0, self.negative_slope).astype(x.dtype)
         return slope if self.max_value is None else np.where(x >= self.max_value, 0.0, slope)
 

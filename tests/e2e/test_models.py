@@ -9,7 +9,7 @@ import pytest
 
 import refq
 from models import builders
-from models.__main__ import SHIPPED, count
+from models.__main__ import SHIPPED, TRAINED, count
 
 HERE = Path(__file__).resolve().parents[2] / "models"
 MANIFEST = tomllib.loads((HERE / "manifest.toml").read_text())
@@ -54,7 +54,7 @@ def test_resnet50_macs_follow_from_its_table():
     assert count(HERE / "resnet50.h5")[0] == total
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", [*SHIPPED, *TRAINED])
 def test_the_manifest_describes_the_file(name):
     path, entry = HERE / f"{name}.h5", MANIFEST[name]
     assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
@@ -80,3 +80,17 @@ def test_shape_only_files_store_no_weights_and_refuse_to_run():
     assert graph.shape_only == set(graph.constants)
     with pytest.raises(ValueError, match="holds shapes only"):
         refq.run(graph, [[0.0]])
+
+
+def test_the_shipped_digits_model_has_the_accuracy_its_manifest_states_on_all_paths():
+    pytest.importorskip("sklearn")
+    from models.train import accuracy, digits
+
+    training, test = digits()
+    graph = refq.load(HERE / "digits.h5")
+    stated = float(MANIFEST["digits"]["accuracy"].split()[0])
+    assert accuracy(graph, test) == pytest.approx(stated, abs=0.002)
+    assert stated > 0.97
+    quantized = refq.quantize(graph, training[0][:128])
+    assert accuracy(quantized, test, "fake") > stated - 0.01
+    assert abs(accuracy(quantized, test, "integer") - accuracy(quantized, test, "fake")) <= 0.005
