@@ -173,7 +173,9 @@ def midpoints(levels: Reals) -> Reals:
     """
     middle = 0.5 * levels[..., :-1].astype(np.float64) + 0.5 * levels[..., 1:].astype(np.float64)
     rounded = middle.astype(np.float32)
-    return np.where(rounded > middle, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+    with np.errstate(over="ignore"):  # below the lowest float32, where nothing needs it
+        lower = np.nextafter(rounded, np.float32(-np.inf))
+    return np.where(rounded > middle, lower, rounded)
 
 
 def ascending(values: Any, count: int) -> Reals:

@@ -15,6 +15,9 @@ from refq.quantizers.blocks import count_blocks
 from refq.quantizers.clipping import least_error_scale
 from refq.quantizers.means import block_rows, finite_data
 
+_LARGEST = float(np.finfo(np.float32).max) * (1 - 2.0**-20)
+"""Of a sum of levels, with room for rounding."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LQNets:
@@ -65,7 +68,10 @@ class LQNets:
         for row in block_rows(data, block):
             start = least_error_scale(row, uniform) * 2.0 ** np.arange(self.bits) / codes[-1]
             rows.append(alternate(row, units, start, self.iterations))
-        table = np.array(rows).reshape(*count_blocks(data.shape, block), self.bits)
+        table = np.array(rows)
+        total = np.abs(table).sum(axis=-1, keepdims=True)
+        table *= np.minimum(1.0, _LARGEST / np.maximum(total, 1.0))  # a fit of huge data may leave float32
+        table = table.reshape(*count_blocks(data.shape, block), self.bits)
         if self.signed:
             return Bases(alphas=np.sort(np.abs(table), axis=-1), block=block)
         return Bases(alphas=table / 2, offset=table.sum(axis=-1) / 2, block=block)

@@ -59,3 +59,16 @@ def channel_block(ndim: int, axis: int | None) -> tuple[int, ...]:
 def positive_scale(scale: Any) -> NDArray[np.float32]:
     """As float32, not below the smallest normal number."""
     return np.maximum(np.asarray(scale, np.float64), _SMALLEST_SCALE).astype(np.float32)
+
+
+def within_float32(scale: NDArray[np.float32], steps: Any) -> NDArray[np.float32]:
+    """The scale, lowered where `steps` of it would leave float32.
+
+    Parameters
+    ----------
+    steps : int >= 0, broadcastable against the scale     the largest distance of a code from zero
+    """
+    bound = float(np.finfo(np.float32).max) / np.maximum(np.asarray(steps, np.float64), 1.0)
+    rounded = bound.astype(np.float32)
+    below = np.where(rounded > bound, np.nextafter(rounded, np.float32(0)), rounded)
+    return np.minimum(scale, below)

@@ -14,7 +14,7 @@ from refq.quantizers.apply import dequantize_array, quantize_array
 from refq.quantizers.bases import Bases
 from refq.quantizers.group_scales import channel_steps, channel_values, two_level
 from refq.quantizers.levels import Levels
-from refq.quantizers.means import positive_scale
+from refq.quantizers.means import positive_scale, within_float32
 from refq.quantizers.product import ProductCodebook
 from refq.quantizers.vector_codebook import VectorCodebook
 
@@ -183,5 +183,8 @@ def _on_grid(scale: NDArray[Any], axis: int | None, book: Codebook, level_bits: 
         raise RangeError(
             f"levels up to {np.abs(integers).max()} do not fit level_bits={level_bits}; use a grid of fewer bits"
         )
-    grid = QParams(scale=scale.astype(np.float32), axis=axis, bits=8 if level_bits <= 8 else 16)
+    size = np.abs(integers.astype(np.int64))
+    others = tuple(i for i in range(size.ndim) if i != axis)
+    reach = size.max(initial=0) if axis is None else size.max(axis=others, initial=0)
+    grid = QParams(scale=within_float32(scale.astype(np.float32), reach), axis=axis, bits=8 if level_bits <= 8 else 16)
     return grid, integers.astype(grid.dtype), book

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from refq.errors import RangeError
 from refq.graph.qparams import QParams
+from refq.quantizers.means import within_float32
 
 _SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 _LARGEST_SCALE = float(np.finfo(np.float32).max)
@@ -82,8 +83,9 @@ class Uniform:
         largest = float(span.max()) if span.size and span.max() > 0 else 1.0
         scale = self.admissible_scale(np.where(span > 0, span, largest))
         zero = np.zeros_like(scale) if self.symmetric else np.clip(np.rint(qmin - low / scale), qmin, qmax)
+        reach = within_float32(scale, np.maximum(zero - qmin, qmax - zero))  # every code stands for a finite real
         return QParams(
-            scale=scale,
+            scale=np.exp2(np.floor(np.log2(reach))) if self.power_of_two_scale else reach,
             zero_point=zero.astype(np.int32),
             axis=axis,
             block=block,
