@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import refq
+from hwsim import systolic_cycles
 from refq.verify.export import export_vectors
 from refq.verify.layout import Layout
 from refq.verify.streams import ArrayOrder
@@ -36,8 +37,7 @@ def convolutions(vectors: Path) -> list[dict]:
 def array_clocks(parameters: dict[str, int]) -> int:
     pixels = parameters["out_height"] * parameters["out_width"]
     k = parameters["kernel_height"] * parameters["kernel_width"] * parameters["in_channels"]
-    tiles = -(-pixels // ROWS) * -(-parameters["out_channels"] // COLS)
-    return 1 + tiles * (2 * ROWS + COLS + k - 2)
+    return systolic_cycles(pixels, parameters["out_channels"], k, ROWS, COLS, "os", convention="rtl")
 
 
 @pytest.mark.parametrize("number", range(9))
