@@ -56,6 +56,8 @@ class MicroArray(Frozen, frozen=True):
     sums_granule_kib: Quantity | None = None
     scale_bytes_per_cycle: Quantity | None = None
     """Rate at which biases and scales arrive, where they come from outside"""
+    picture_bytes_per_cycle: Quantity | None = None
+    """Rate at which inputs of up to four channels arrive, where the model's input lies outside"""
     wide_steps: bool = False
     """Depth-first steps take as many cycles as their channels need, not always four"""
     folds_stride: bool = False

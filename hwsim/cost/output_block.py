@@ -112,7 +112,7 @@ def _part_kernel(shape: Shape, buffer: Buffer) -> bool:
     paid = taps - rest + (max(rest, buffer.part_least) if rest else 0)
     by_taps = channels * taps / (_up(channels, buffer.part_grain) * paid)
     deep = channels / _up(channels, buffer.first_channels)
-    return channels <= _LANES or by_taps > deep or (by_taps == deep and buffer.part_least < buffer.part_taps)
+    return channels <= _LANES or by_taps >= deep
 
 
 def _micro(shape: Shape, buffer: Buffer) -> tuple[int, int, int]:

@@ -13,7 +13,8 @@ outputs that is worked on at a time is chosen in hwsim.cost.output_block.py.
     compute     = max(array, command, output) * blocks + the smaller of the two
     elementwise = elements * max(cycles an element, command of a block), nothing where it is chained to its producer
     softmax     = 5 passes over the elements and 22 over one element a row
-    stall       = max(0, on-chip traffic / bytes a cycle, 10 bytes a filter and block at the rate of scales) - compute
+    stall       = max(0, on-chip traffic / bytes a cycle, 10 bytes a filter and block at the rate of scales,
+                      a picture at the rate it arrives from outside) - compute
 
 Weights are fetched from outside while the array works (`link.overlapped`), entropy coded (`link.coded_pct`).
 """
@@ -31,6 +32,8 @@ _STEP = 4
 _LANES = 8
 _ON_ARRAY = ("mac", "depthwise", "pool", "matmul")
 _PER_ROW, _PER_ELEMENT = 22, 5
+_PICTURE = 4
+"""Channels of the model's input where it is a picture"""
 _BIAS_BURST = 256
 """Bytes of biases and scales fetched in one latency"""
 _SHARE = 4
@@ -169,6 +172,8 @@ def cycles(layers: Layers, arch: Arch) -> Cycles:
                     * over_image
                 )
             stall[i] = moved * repeat / m.bytes_per_cycle.value
+            if m.picture_bytes_per_cycle is not None and kind == "mac" and layers.K[i] <= _PICTURE * layers.window[i]:
+                stall[i] = max(stall[i], reads * repeat / m.picture_bytes_per_cycle.value)
             if m.scale_bytes_per_cycle is not None and kind in ("mac", "depthwise"):
                 stall[i] = max(
                     stall[i],

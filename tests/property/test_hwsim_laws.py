@@ -98,3 +98,26 @@ def test_energy_and_traffic_are_never_negative(name, network):
     for row in report.layers:
         assert min(row.bytes.weights, row.bytes.input, row.bytes.output, row.bytes.dram) >= 0
         assert row.energy_uj is None or min(row.energy_uj.mac, row.energy_uj.sram, row.energy_uj.dram) >= 0
+
+
+BLOCKS = [name for name in hwsim.archs() if hwsim.load_arch(name).engine in ("microblock", "tensorcore", "atomic")]
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+@given(network=network, low=st.integers(10, 2000), more=st.integers(0, 2000))
+def test_a_faster_clock_is_never_slower_on_any_array_of_blocks(name, network, low, more):
+    slow, fast = (hwsim.estimate(network, varied(hwsim.load_arch(name), "clock_mhz", mhz)) for mhz in (low, low + more))
+    assert fast.latency_ms <= slow.latency_ms * (1 + 1e-12)
+
+
+LINKED = [name for name in hwsim.archs() if (arch := hwsim.load_arch(name)).link is not None and arch.link.overlapped]
+
+
+@pytest.mark.parametrize("name", LINKED)
+@given(network=network, low=st.integers(10, 20_000), more=st.integers(0, 20_000))
+def test_a_faster_link_beside_the_array_is_never_slower_and_hides_at_most_itself(name, network, low, more):
+    arch = hwsim.load_arch(name)
+    slow, fast = (hwsim.estimate(network, varied(arch, "link.bandwidth_mb_per_s", rate)) for rate in (low, low + more))
+    assert fast.latency_ms <= slow.latency_ms * (1 + 1e-12)
+    for row in slow.layers[1:]:
+        assert row.latency_us >= 0
