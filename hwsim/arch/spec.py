@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from hwsim.arch.binary import BinaryArray
 from hwsim.arch.gpu import TensorCores
 from hwsim.arch.quantity import Frozen, Quantity
 from hwsim.arch.rows import RowStationary
@@ -32,13 +33,15 @@ NEEDS = {
     "microblock": "microblock",
     "tensorcore": "tensorcore",
     "row_stationary": "row_stationary",
+    "atomic": "atomic",
+    "binary": "binary",
 }
 """Engine -> the table it cannot work without."""
 
 _LARGEST = 1e15
 """No physical quantity in these units is larger."""
 
-_WHOLE = (".rows", ".cols", ".lanes", ".banks", ".products")
+_WHOLE = (".rows", ".cols", ".lanes", ".banks", ".products", ".channels", ".filters", ".side", ".reload_filters")
 """Ends of paths of numbers that count something"""
 
 _ABOVE_ZERO = (
@@ -224,6 +227,7 @@ class Arch(Frozen, frozen=True):
     tensorcore: TensorCores | None = None
     row_stationary: RowStationary | None = None
     atomic: Atomic | None = None
+    binary: BinaryArray | None = None
     overhead: Overhead = Overhead()
     energy: Energy | None = None
     area: Area | None = None
@@ -239,7 +243,7 @@ class Arch(Frozen, frozen=True):
     @property
     def precisions(self) -> tuple[str, ...]:
         """Names such as "w8a8" of the widths the device multiplies."""
-        owner = self.array or self.kernels or self.microblock or self.tensorcore or self.row_stationary or self.atomic
+        owner = getattr(self, NEEDS.get(self.engine, ""), None)
         return () if owner is None else owner.precisions
 
     def capacity_bytes(self, holds: str) -> float:
@@ -276,6 +280,8 @@ def build(table: Mapping[str, Any], file: str, sources: Mapping[str, Any]) -> Ar
     for engine, table_name in NEEDS.items():
         if arch.engine == engine and getattr(arch, table_name) is None:
             raise SpecError(f"{file}: engine={engine!r} needs a table [{table_name}]; add it")
+    if arch.binary is not None and not arch.binary.windows:
+        raise SpecError(f"{file}: binary.windows is empty; add a table [[binary.windows]]")
     if arch.array is not None and (odd := {p.precision for p in arch.array.packed} - set(arch.array.precisions)):
         raise SpecError(f"{file}: array.packed names {min(odd)!r}, which array.precisions lacks; add it there")
     return arch
@@ -338,6 +344,10 @@ def check_value(value: Any, path: str, file: str) -> None:
         raise SpecError(f"{file}: {path}.value={value!r:.40} must be a number from 0 to {_LARGEST:g}; correct it")
     if path.endswith(_WHOLE) and (value < 1 or value != int(value) or value > 65536):
         raise SpecError(f"{file}: {path}.value={value!r} must be a whole number from 1 to 65536; correct it")
+    if path.endswith(("sustained_pct", "placement_pct")) and value > 100:
+        raise SpecError(f"{file}: {path}.value={value!r} is a share above 100 %; correct it")
+    if path == "energy.factor" and value < 1:
+        raise SpecError(f"{file}: {path}.value={value!r} must be at least 1; correct it")
     if path.endswith(_ABOVE_ZERO) and value <= 0:
         raise SpecError(f"{file}: {path}.value={value!r} must be above 0; correct it")
 
