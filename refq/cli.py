@@ -139,6 +139,7 @@ def quantizers(data: str | None, bits: int, plot: str | None, figures: str | Non
         for file in draw_figures(figures, None if data is None else _filters(data)):
             click.echo(str(file))
         return
+    from refq.compress import huffman_bits
     from refq.quantizers.catalog import quantizer_methods
     from refq.quantizers.figures import compare_quantizers
 
@@ -155,12 +156,13 @@ def quantizers(data: str | None, bits: int, plot: str | None, figures: str | Non
         rows = compare_quantizers(x, bits)
         click.echo(
             f"{name} {list(x.shape)}\n{'quantizer':<18} {'bits':>6} {'SQNR dB':>8} {'MSE':>10} {'max error':>10}"
-            f" {'entropy':>8} {'tables, bytes':>14}"
+            f" {'entropy':>8} {'Huffman':>8} {'tables, bytes':>14}"
         )
         for row in rows:
+            coded = huffman_bits(row.code_counts) * int(row.code_counts.sum()) / x.size
             click.echo(
                 f"{row.name:<18} {row.bits:>6.2f} {row.sqnr_db:>8.2f} {row.mse:>10.3g} {row.max_error:>10.3g}"
-                f" {row.entropy:>8.3f} {row.metadata_bytes:>14}"
+                f" {row.entropy:>8.3f} {coded:>8.3f} {row.metadata_bytes:>14}"
             )
         if plot is not None:
             from refq.quantizers.picture import draw_levels

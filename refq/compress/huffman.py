@@ -5,12 +5,14 @@ from __future__ import annotations
 import heapq
 import struct
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refq.errors import LoadError, RangeError
+from refq.graph import Codebook
 
 LONGEST = 56
 """Bits of a code word: data of fewer than 2**38 codes never needs more."""
@@ -256,3 +258,28 @@ def _symbols(codes: Any) -> tuple[NDArray[np.int64], int, NDArray[np.int64]]:
         raise RangeError(f"codes in [{low}, {high}] must span at most 65536 values of 32 bits")
     symbols = array.reshape(-1).astype(np.int64) - low
     return symbols, low, np.bincount(symbols, minlength=high - low + 1)
+
+
+def huffman_bits(counts: Any) -> float:
+    """Mean length of the words of the shortest prefix code: sum_c n_c length_c / sum_c n_c, 0 of no symbols.
+
+    Parameters
+    ----------
+    counts : int >= 0, shape (symbols,)
+
+    >>> huffman_bits([2, 1, 1])
+    1.5
+    """
+    numbers = np.asarray(counts, np.int64)
+    return float((numbers * HuffmanCode.of_counts(numbers).lengths).sum() / max(int(numbers.sum()), 1))
+
+
+def huffman_bits_per_weight(book: Codebook) -> float:
+    """Bits a weight of a codebook's codes under one Huffman code for the tensor, tables left out.
+
+    Notes
+    -----
+    Han et al. 2016, section 4.
+    """
+    codes = np.bincount(book.codes.reshape(-1))
+    return huffman_bits(codes) * book.codes.size / max(prod(book.shape), 1)

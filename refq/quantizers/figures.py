@@ -29,6 +29,7 @@ class Figures:
     metadata_bytes : scales, zero points, levels, centroids
     sqnr_db, mse, max_error : of the reals that codes stand for
     reals : they themselves
+    code_counts : how often every code occurs, those that do not left out
     """
 
     name: str
@@ -40,6 +41,7 @@ class Figures:
     entropy: float
     metadata_bytes: int
     reals: NDArray[np.float32]
+    code_counts: NDArray[np.int64]
 
 
 def figures_of(grid: Any, x: Any, granularity: Granularity | None = None) -> Figures:
@@ -67,7 +69,8 @@ def figures_of(grid: Any, x: Any, granularity: Granularity | None = None) -> Fig
         reals = dequantize_array(codes, fitted)
     error = array.astype(np.float64) - reals
     noise, power = float(np.square(error).sum()), float(np.square(array.astype(np.float64)).sum())
-    counts = np.unique(codes, return_counts=True)[1] / codes.size
+    occurring = np.unique(codes, return_counts=True)[1]
+    counts = occurring / codes.size
     share = codes.size / array.size
     return Figures(
         name=type(grid).__name__,
@@ -79,6 +82,7 @@ def figures_of(grid: Any, x: Any, granularity: Granularity | None = None) -> Fig
         entropy=abs(float(-(counts * np.log2(counts)).sum())) * share,
         metadata_bytes=_metadata_bytes(fitted),
         reals=reals,
+        code_counts=occurring,
     )
 
 

@@ -49,7 +49,10 @@ def _hdf5(folder: Path) -> dict[str, bytes]:
     net.save(folder / "keras.h5")
     refq.save(residual(), folder / "native.h5")
     refq.save(refq.quantize(residual(), images(8)), folder / "native_int8.h5")
-    names = ("keras.h5", "native.h5", "native_int8.h5")
+    coded = {"native_vq.h5": "vq", "native_groups.h5": "w4g32a8", "native_bases.h5": "binary-code2"}
+    for name, recipe in coded.items():
+        refq.save(refq.quantize(residual(), images(8), recipe), folder / name)
+    names = ("keras.h5", "native.h5", "native_int8.h5", *coded)
     return {name: (folder / name).read_bytes() for name in names}
 
 

@@ -132,3 +132,32 @@ def test_sums_of_coded_weights_are_formed_by_the_codes(monkeypatch: pytest.Monke
         graph = a_graph(op, "shift", [-2, 0, 1], shape, x_shape, groups)
         _interpret(graph, {"x": np.ones(x_shape, np.int8)}, "integer", find_arithmetic("litert"), None)
     assert seen == ["shift"] * (1 + 2 + 2 * 3 + 2)  # one product of the dense layer, one an image and group
+
+
+def test_a_graph_of_shapes_keeps_its_codebook_for_accelerator_models() -> None:
+    from dataclasses import replace
+
+    from hwsim.workload import from_graph
+
+    graph = a_graph("Dense", "lookup", [-100, -7, 3, 81], (5, 7), (1, 7))
+    bare = replace(graph, shape_only=frozenset({"w"}))
+    (layer,) = from_graph(bare).layers
+    assert bare.tensors["w"].codebook == graph.tensors["w"].codebook
+    assert (layer.nest.weight_bits, layer.nest.multiplier) == (2.0, "lookup")
+    with pytest.raises(RefqError):
+        refq.run(bare, np.zeros((1, 7), np.float32), path="integer")
+
+
+@pytest.mark.parametrize("bias_bits", [32, 64])
+def test_levels_of_16_bits_sum_beside_a_bias_of_either_width(bias_bits: int) -> None:
+    from dataclasses import replace
+
+    graph = a_graph("Dense", "multiply", [-1000, 5, 30000], (5, 7), (2, 7))
+    bias = replace(graph.tensors["b"], qparams=QParams(scale=0.001, bits=bias_bits))
+    graph = replace(graph, tensors={**graph.tensors, "b": bias})
+    codes = np.random.default_rng(0).integers(-128, 128, (2, 7)).astype(np.int8)
+    x = (codes.astype(np.float64) + 7) * np.float64(np.float32(0.1))
+    b = np.rint(graph.constants["b"].astype(np.float64) / np.float64(np.float32(0.001))) * 0.001
+    want = x @ (graph.constants["w"].astype(np.float64) * 0.01).T + b
+    steps = np.clip(want / 2.0 + 3, -128, 127)
+    assert np.abs(refq.run(graph, codes, path="integer") - steps).max() <= 0.51

@@ -9,8 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from refq.compress import HuffmanCode, huffman_decode, huffman_encode, huffman_report
+from refq.compress import (
+    HuffmanCode,
+    huffman_bits,
+    huffman_bits_per_weight,
+    huffman_decode,
+    huffman_encode,
+    huffman_report,
+)
 from refq.errors import LoadError, RangeError
+from refq.graph import Codebook
 
 
 def package_merge(counts, limit):
@@ -183,3 +191,12 @@ def test_what_cannot_be_coded_is_refused():
         HuffmanCode.of_counts([1, 0, 2]).encode(np.array([1]))
     with pytest.raises(RangeError, match=r"must lie in 0\.\.2"):
         HuffmanCode.of_counts([1, 0, 2]).encode(np.array([3]))
+
+
+def test_codes_of_a_codebook_cost_what_their_words_measure():
+    codes = np.array([0, 0, 0, 0, 1, 1, 2, 3]).reshape(2, 4, 1)
+    book = Codebook(codes=codes, tables=np.arange(8).reshape(1, 1, 4, 2))
+    assert huffman_report(codes).payload_bits == 14
+    assert huffman_bits([4, 2, 1, 1]) == 1.75
+    assert huffman_bits_per_weight(book) == 1.75 / 2  # a code names two weights
+    assert huffman_bits([]) == 0.0
