@@ -190,7 +190,7 @@ class Codebook:
         """The number of the book that every code reads: shape of the codes without the axis of stages."""
         number = np.arange(prod(self._counts())).reshape(self._counts())
         for axis, (size, step) in enumerate(zip(self.codes.shape, self.sharing, strict=False)):
-            place: NDArray[np.int64] = np.arange(size) // (step or max(size, 1))
+            place: list[int] = [i // (step or max(size, 1)) for i in range(size)]
             number = np.take(number, place, axis=axis)
         return number
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import NoneType, UnionType
@@ -19,7 +20,10 @@ from refq.quantizers.vectors import Vectors
 
 _SECTIONS = ("name", "weights", "activations", "intermediate_bits")
 _WHOLE: dict[str, Granularity] = {"per_tensor": PerTensor(), "per_channel": PerChannel(0)}
-_SIZED = {"per_channel_group": lambda size: PerChannelGroup(size=size), "per_group": lambda size: PerGroup(size=size)}
+_SIZED: dict[str, Callable[[int], Granularity]] = {
+    "per_channel_group": lambda size: PerChannelGroup(size=size),
+    "per_group": lambda size: PerGroup(size=size),
+}
 _GRANULARITIES = "per_tensor, per_channel, per_channel_group:SIZE, per_group:SIZE"
 
 

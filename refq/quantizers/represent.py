@@ -124,13 +124,15 @@ def _unit(reals: NDArray[np.float64], others: tuple[int, ...], limit: int, multi
     """The smallest positive level. Where blocks that share s have different ones: the unit of sums of powers is as fine
     as the limit allows, that of powers themselves is coarsened by powers of two until the largest block fits.
     """
-    positive = np.where(reals > 0, reals, np.inf)
-    unit = positive.min(axis=others, keepdims=True)
+    positive: NDArray[np.float64] = np.where(reals > 0, reals, np.inf)
+    unit: NDArray[np.float64] = positive.min(axis=others, keepdims=True)
     is_one = positive.min(axis=(-2, -1), keepdims=True).max(axis=others, keepdims=True) == unit
-    top = np.abs(reals).max(axis=others, keepdims=True)
-    if multiplier == "shift_add":
-        return np.where(is_one, unit, top / limit)
-    return np.where(is_one, unit, unit * np.exp2(np.ceil(np.log2(np.maximum(top / (limit * unit), 1.0)))))
+    top: NDArray[np.float64] = np.abs(reals).max(axis=others, keepdims=True)
+    shared: Any = top / limit
+    if multiplier == "shift":
+        shared = unit * np.exp2(np.ceil(np.log2(np.maximum(shared / unit, 1.0))))
+    scale: NDArray[np.float64] = np.where(is_one, unit, shared)
+    return scale
 
 
 def _vectors(
