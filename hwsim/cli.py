@@ -65,7 +65,7 @@ def cli(debug: bool) -> None:
 @click.option("--arch", required=True, help="Name of a device (see `hwsim archs`) or a specification FILE.toml.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @click.option("--layers/--no-layers", default=True, help="Print the layer table.")
-@click.option("--sources", is_flag=True, help="Print where each constant of the device comes from.")
+@click.option("--sources", is_flag=True, help="Print each constant of the device with unit and source.")
 def estimate(arch: str, form: str, layers: bool, sources: bool, **options: Any) -> None:
     """Estimate MODEL (.h5 or .keras) on a device."""
     from hwsim.arch.catalog import load_arch

@@ -15,7 +15,8 @@ from types import ModuleType
 import numpy as np
 
 from hwsim.arch.catalog import sources
-from hwsim.arch.spec import Arch, Frozen, Quantity
+from hwsim.arch.spec import Arch
+from hwsim.arch.vary import numbers, unit
 from hwsim.cost.area import area_mm2
 from hwsim.cost.energy import factor
 from hwsim.cost.network import Costs, costs
@@ -162,6 +163,7 @@ def _warnings(workload: Workload, arch: Arch, away: np.ndarray) -> list[str]:
                 f"does not fit: parameters need {workload.weight_bytes / 1024:.0f} KiB, {arch.name} has "
                 f"{(workload.weight_bytes - over) / 1024:.0f} KiB and no link to stream them; figures are hypothetical"
             )
+    found += _too_small(workload, arch)
     room = arch.capacity_bytes("activations")
     if workload.activation_peak_bytes > room:
         need = (
@@ -171,22 +173,33 @@ def _warnings(workload: Workload, arch: Arch, away: np.ndarray) -> list[str]:
     return found
 
 
+def _too_small(workload: Workload, arch: Arch) -> list[str]:
+    """Memories that do not hold what the array works on at a time: its stationary tile, or a word a row or column."""
+    array, found = arch.array, []
+    if array is None:
+        return found
+    rows, cols = array.rows.value, array.cols.value
+    whole, bits = rows * cols, {"weights": workload.weights, "activations": workload.activations}
+    words = {"os": (cols, rows), "ws": (whole, rows), "is": (rows, whole)}[array.dataflow]
+    for memory in arch.memory:
+        for holds, count in zip(("weights", "activations"), words, strict=True):
+            tile = math.ceil(count * bits[holds] / 8)
+            if memory.holds in (holds, "both") and memory.size_kib.value * 1024 < tile:
+                found.append(
+                    f"memory {memory.name!r} of {memory.size_kib.value:g} KiB is smaller than one tile of {holds} "
+                    f"({tile} bytes for {rows:g} x {cols:g}); cycles assume that operands stream past it"
+                )
+    return found
+
+
 def _sources(arch: Arch) -> tuple[str, ...]:
-    """Distinct sources of the device's numbers, ids replaced by their citations."""
-    known, found = sources(), dict[str, None]()
-
-    def walk(value: object) -> None:
-        if isinstance(value, Quantity):
-            entry = known.get(value.source)
-            found[f"{value.source}: {entry}" if entry else value.source] = None
-        elif isinstance(value, Frozen):
-            for name in value.__struct_fields__:
-                walk(getattr(value, name))
-        elif isinstance(value, tuple):
-            for item in value:
-                walk(item)
-
-    walk(arch)
+    """Every number of the device with its unit and source, ids followed by their citations."""
+    known = sources()
+    found: list[str] = []
+    for path, number in numbers(arch).items():
+        entry = known.get(number.source)
+        text = f"{path} = {number.value:g} {unit(path)}".rstrip()
+        found.append(f"{text} <- {number.source}" + (f": {entry}" if entry else ""))
     return (*_stated(arch), *found)
 
 

@@ -13,8 +13,27 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from hwsim.arch.spec import Arch, Quantity, check_value
+from hwsim.arch.spec import Arch, Frozen, Quantity, check_value
 from hwsim.errors import SpecError
+
+_UNITS = {
+    "_mhz": "MHz",
+    "_kib": "KiB",
+    "_mb_per_s": "MB/s",
+    "_us": "us",
+    "_pj_per_byte": "pJ/byte",
+    "_pj": "pJ",
+    "_mw": "mW",
+    "_mm2": "mm2",
+    "_um2": "um2",
+    "_bytes": "bytes",
+    "_pct": "%",
+    "_nm": "nm",
+    "_v": "V",
+    "_bits": "bits",
+    "_per_us": "1/us",
+}
+"""End of a key -> the unit as a report writes it"""
 
 
 def with_values(arch: Arch, values: Mapping[str, Any]) -> Arch:
@@ -43,6 +62,37 @@ def with_values(arch: Arch, values: Mapping[str, Any]) -> Arch:
     for path, value in values.items():
         arch = changed(arch, path.split("."), value, path)
     return arch
+
+
+def numbers(arch: Arch) -> dict[str, Quantity]:
+    """Every number of the device by its path, in the order of the specification's tables."""
+    found: dict[str, Quantity] = {}
+
+    def walk(value: Any, path: str) -> None:
+        if isinstance(value, Quantity):
+            found[path] = value
+        elif isinstance(value, Frozen):
+            for name in value.__struct_fields__:
+                walk(getattr(value, name), f"{path}.{name}" if path else name)
+        elif isinstance(value, tuple):
+            for index, item in enumerate(cast("tuple[Any, ...]", value)):
+                walk(item, f"{path}.{index}")
+
+    walk(arch, "")
+    return found
+
+
+def unit(path: str) -> str:
+    """The unit that the key at the end of a path names, "" for a plain number.
+
+    Examples
+    --------
+    >>> unit("link.bandwidth_mb_per_s"), unit("kernels.dense_cycles_per_mac"), unit("array.rows")
+    ('MB/s', 'cycles', '')
+    """
+    key = path.rpartition(".")[2]
+    suffix = max((text for text in _UNITS if key.endswith(text)), key=len, default="")
+    return "cycles" if not suffix and "cycles" in key else _UNITS.get(suffix, "")
 
 
 def at_points(arch: Arch, vary: Mapping[str, Any]) -> tuple[Arch, int]:

@@ -1,5 +1,6 @@
 """Many design points at once give what single estimates of the same devices give, to the last bit of a sum."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import hwsim
-from hwsim.arch.vary import with_values
+from hwsim.arch.vary import numbers, unit, with_values
 from hwsim.engines.systolic import _best_at_points, best_mapping
 from hwsim.errors import SpecError
 from hwsim.points import at_points
@@ -85,6 +86,35 @@ def test_the_mapper_of_many_arrays_is_the_mapper_of_each(gemm, sides, flow, over
     m, n, k, passes = gemm
     for index, (r, c) in enumerate(sides):
         assert (compute[index], fill[index]) == best_mapping(m, n, k, r, c, flow, overlap, share, passes)
+
+
+@pytest.mark.parametrize(
+    ("flow", "kib", "expected"),
+    [
+        ("ws", 0.24, ["weights (256 bytes for 16 x 16)"]),
+        ("ws", 0.25, []),
+        ("os", 0.01, ["weights (16 bytes for 16 x 16)"]),
+    ],
+)
+def test_a_memory_smaller_than_a_tile_is_named(flow, kib, expected):
+    arch = hwsim.load_arch("systolic-16x16")
+    arch = replace(with_values(arch, {"memory.0.size_kib": kib}), array=replace(arch.array, dataflow=flow))
+    said = [text for text in hwsim.estimate(NETWORK, arch).warnings if "smaller than one tile" in text]
+    assert len(said) == len(expected)
+    assert all(part in text for part, text in zip(expected, said, strict=True))
+
+
+@pytest.mark.parametrize("name", hwsim.archs())
+def test_every_number_is_printed_with_unit_and_source(name):
+    arch = hwsim.load_arch(name)
+    weight, activation = (int(part) for part in arch.precisions[0][1:].split("a"))
+    layer = conv(8, 8, 4)
+    layer = dataclasses.replace(layer, weight_bits=weight, activation_bits=activation)
+    printed = hwsim.estimate(from_layers([layer]), arch).sources
+    for path, number in numbers(arch).items():
+        (line,) = [text for text in printed if text.startswith(f"{path} = ")]
+        assert f" <- {number.source}" in line
+        assert not path.endswith(("_mhz", "_kib", "_us", "_mw", "_pj")) or f" {unit(path)} <-" in line
 
 
 @pytest.mark.parametrize(
