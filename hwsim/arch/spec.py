@@ -27,16 +27,13 @@ __all__ = ["Arch", "Array", "Frozen", "Memory", "Quantity", "build", "read_toml"
 FREE_TEXT = ("estimate:", "derived:")
 """How a source that is not an id of sources.toml must begin."""
 
-NEEDS = {
-    "systolic": "array",
-    "vector": "kernels",
-    "microblock": "microblock",
-    "tensorcore": "tensorcore",
-    "row_stationary": "row_stationary",
-    "atomic": "atomic",
-    "binary": "binary",
-}
+OWN_TABLES = ("microblock", "tensorcore", "row_stationary", "atomic")
+"""Tables that carry the name of their engine, and divide by all but a few of their numbers."""
+NEEDS = {"systolic": "array", "vector": "kernels", "binary": "binary", **{name: name for name in OWN_TABLES}}
 """Engine -> the table it cannot work without."""
+
+_MAY_BE_ZERO = ("cycles_per", "latency_cycles", "memory_cycles", "parameter_cycles", "zeros_pct")
+"""Beginnings of keys in those tables that may be 0."""
 
 _LARGEST = 1e15
 """No physical quantity in these units is larger."""
@@ -348,6 +345,8 @@ def check_value(value: Any, path: str, file: str) -> None:
         raise SpecError(f"{file}: {path}.value={value!r} is a share above 100 %; correct it")
     if path == "energy.factor" and value < 1:
         raise SpecError(f"{file}: {path}.value={value!r} must be at least 1; correct it")
+    if path.split(".")[0] in OWN_TABLES and value <= 0 and not path.split(".")[-1].startswith(_MAY_BE_ZERO):
+        raise SpecError(f"{file}: {path}.value={value!r} must be above 0; correct it")
     if path.endswith(_ABOVE_ZERO) and value <= 0:
         raise SpecError(f"{file}: {path}.value={value!r} must be above 0; correct it")
 

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.arch.spec import MicroArray
+from hwsim.arch.spatial import MicroArray
+from hwsim.errors import SpecError
 
 BIAS_BYTES = 10
 """Bias, multiplier and shift of one filter"""
@@ -138,9 +139,27 @@ def block_of(shape: Shape, buffer: Buffer) -> Block:
     channels = d if alone else np.full_like(d, min(_up(shape.channels, _LANES), most))
     fits = _fits(shape, buffer, (h, w, d), rows * columns * -(-channels // _LANES) * _LANES, kh)
     cost = _cost(shape, (h, w, d), rows * columns, channels, alone, bool(buffer.shared) or not alone)
+    if not fits.any():
+        _check_room(micro, buffer)
+        fits = (h == grain[0]) & (w == grain[1]) & (d == depths[0])
     best = np.unravel_index(np.argmin(np.where(fits, cost, np.inf)), cost.shape)
     height, width, depth, held_rows, held_columns, held = (int(a[best]) for a in (h, w, d, rows, columns, channels))
     return Block(height, width, depth, held_rows, held_columns, held, micro, part)
+
+
+def _check_room(micro: tuple[int, int, int], buffer: Buffer) -> None:
+    """A window too large for the buffer runs in pieces, one micro-block at a time; sums of that must fit.
+
+    Raises
+    ------
+    SpecError    they do not
+    """
+    need, room = 2 * 4 * micro[0] * micro[1] * micro[2], buffer.shared or buffer.sums
+    if need > room:
+        raise SpecError(
+            f"microblock: sums of {micro[0]} x {micro[1]} x {micro[2]} outputs need {need} bytes, the buffer has "
+            f"{room}; enlarge shared_kib or sums_kib"
+        )
 
 
 def _fits(shape: Shape, buffer: Buffer, block: _Sizes, held: _Array, kh: int) -> _Array:

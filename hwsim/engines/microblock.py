@@ -59,7 +59,7 @@ def _shape(layers: Layers, i: int, m: MicroArray) -> Shape:
     depth = int(layers.N[i] * layers.groups[i]) if alone else int(layers.N[i])
     height, width = int(layers.OY[i]), int(layers.OX[i])
     if kind == "matmul":
-        height, width = 1, int(layers.M[i])
+        height, width, window, stride = 1, int(layers.M[i]), (1, 1), (1, 1)
     channels = 1 if alone else int(layers.K[i]) // max(1, window[0] * window[1])
     if (
         m.folds_stride
@@ -100,7 +100,7 @@ def _array(shape: Shape, block: Block, m: MicroArray) -> tuple[float, float]:
         groups = -(-min(block.channels, shape.channels) // _LANES) if block.part and shape.kind == "mac" else 1
         if shape.kind == "pool":
             busy, steps = max(_STEP, taps) * over * deep * m.cycles_per_tap.value, 1
-        elif shape.kind == "mac" and not block.part and m.wide_steps:
+        elif shape.kind in ("mac", "dense") and not block.part and m.wide_steps:
             busy = max(decode, min(block.channels, shape.channels) / _LANES * over) * steps * deep
         else:
             busy = step * steps * groups * deep

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 import hwsim
 from hwsim.cost.output_block import Shape, block_of, buffer_of
 from hwsim.engines.base import columns, find_engine
+from hwsim.errors import SpecError
 from hwsim.workload import entropy_bits, from_layers
 from tests.unit.hwsim.small_layers import add, conv, depthwise
 
@@ -106,3 +107,20 @@ def replace_nest(layer, **changes):
     from dataclasses import replace as of
 
     return of(layer, nest=of(layer.nest, **changes))
+
+
+@pytest.mark.parametrize("key", ["cores", "bytes_per_cycle", "weights_per_cycle"])
+def test_a_rate_of_zero_is_refused(tmp_path, key):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        f'base = "ethos-u55-128"\nname = "mine"\n[microblock]\n{key} = {{ value = 0, source = "estimate: x" }}'
+    )
+    with pytest.raises(SpecError, match=rf"microblock\.{key}\.value=0 must be above 0"):
+        hwsim.load_arch(str(path))
+
+
+def test_a_buffer_smaller_than_a_microblock_is_refused():
+    arch = hwsim.load_arch("ethos-u85-2048")
+    tiny = replace(arch.microblock, sums_kib=replace(arch.microblock.sums_kib, value=0.5))
+    with pytest.raises(SpecError, match=r"sums of 2 x 2 x 64 outputs need 2048 bytes, the buffer has 0"):
+        hwsim.estimate(from_layers([conv(64, 64, 16)]), replace(arch, microblock=tiny))
