@@ -52,6 +52,10 @@ DOTS = (
 """The instructions, by the number that kernels are made with. The first two multiply unsigned by signed bytes."""
 
 
+_AHEAD = 1024
+"""Bytes that a block of one row, which waits for B and nothing else, asks for ahead of where it reads."""
+
+
 def _i64(value: int) -> Any:
     return ir.Constant(_I64, value)
 
@@ -143,6 +147,15 @@ def emit_dot(builder: Any, dot: Dot, accumulator: Any, first: Any, second: Any) 
     return builder.add(accumulator, products)
 
 
+def _fetch(builder: Any, address: Any, count: int) -> None:
+    """Ask for the `count` bytes that are read a little later than those at an address."""
+    byte = ir.IntType(8).as_pointer()
+    kinds = ir.FunctionType(ir.VoidType(), (byte, _I32, _I32, _I32))
+    fetch = builder.module.declare_intrinsic("llvm.prefetch.p0", (), kinds)
+    for place in range(_AHEAD, _AHEAD + count, 64):
+        builder.call(fetch, (builder.inttoptr(builder.add(address, _i64(place)), byte), _I32(0), _I32(3), _I32(1)))
+
+
 def _emit_block(builder: Any, rows: int, columns: int, dot: Dot, arguments: Any, flip: Any = None) -> None:
     first_rows, segment_stride, segments, b, quads, start, start_stride, c, c_stride, accumulate = arguments
     vector = ir.VectorType(_I32, dot.lanes)
@@ -195,6 +208,8 @@ def _emit_block(builder: Any, rows: int, columns: int, dot: Dot, arguments: Any,
     for phi, value in zip(sums, sums_out, strict=True):
         phi.add_incoming(value, outer)
     b_quad = builder.add(b_segment, builder.mul(quad, _i64(width * columns)))
+    if rows == 1:
+        _fetch(builder, b_quad, columns * width)
     operands = [vector_at(b_quad, j * width, width) for j in range(columns)]
     offset = builder.mul(quad, _i64(4))
     added = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,9 @@ class PackedWeights:
 
     def panels(self, dot: int) -> Any:
         """The form that an instruction reads; kept."""
-        from refq.kernels.packing import pack
-
         if dot not in self._forms:
+            from refq.kernels.packing import pack
+
             self._forms[dot] = pack(self.b, dot)
         return self._forms[dot]
 
@@ -133,10 +134,16 @@ def integer_matmul(a: Any, b: Any, threads: int = 1) -> NDArray[np.int32]:
         a, transposed = np.ascontiguousarray(a), b.transposed()
         share(threads, m, 1, lambda low, high: generic_product.product(a[low:high], transposed, c[low:high]))
     else:
-        from refq.kernels.panel_product import multiply
-
-        multiply(a, b.panels(_DOTS[route][a.dtype == ROW_TYPES[2]]), c, threads)
+        _multiply()(a, b.panels(_DOTS[route][a.dtype == ROW_TYPES[2]]), c, threads)
     return c
+
+
+@cache
+def _multiply() -> Any:
+    """The product by panels; looked up once, as the import statement takes as long as a small product."""
+    from refq.kernels.panel_product import multiply
+
+    return multiply
 
 
 def narrow_matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.int32] | None:
