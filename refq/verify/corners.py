@@ -6,7 +6,8 @@ Each is a small graph of one layer with its input, so that everything that runs 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -45,22 +46,37 @@ class CornerCase:
     reaches: str
 
 
-def corner_cases(rows: int = 4, cols: int = 4) -> Iterator[CornerCase]:
+def corner_cases(rows: int = 4, cols: int = 4, *, power_of_two_scales: bool = False) -> Iterator[CornerCase]:
     """Corner layers of 8 bits, the same in every run.
 
     Parameters
     ----------
     rows, cols : the array whose tiles are to be ragged
+    power_of_two_scales : all scales 2**k, for hardware that rescales by shifts
     """
-    yield from _ties()
-    yield from _operands()
-    yield from _deep()
-    yield from _ragged(rows, cols)
+    yield from _ties(power_of_two_scales)
+    for case in chain(_operands(), _deep(), _ragged(rows, cols)):
+        yield _with_powers_of_two(case) if power_of_two_scales else case
 
 
-def _ties() -> Iterator[CornerCase]:
+def _with_powers_of_two(case: CornerCase) -> CornerCase:
+    """The same layer with every scale rounded to a power of two."""
+    tensors: dict[str, TensorSpec] = {}
+    for name, spec in case.graph.tensors.items():
+        grid = spec.qparams
+        if grid is not None:
+            tensors[name] = replace(spec, qparams=replace(grid, scale=np.exp2(np.rint(np.log2(grid.scale)))))
+    bias = tensors["b"]
+    scale: Any = [tensors[name].qparams for name in ("x", "w")]
+    tensors["b"] = replace(bias, qparams=replace(bias.qparams, scale=scale[0].scale * scale[1].scale))
+    return replace(case, graph=replace(case.graph, tensors=tensors))
+
+
+def _ties(power_of_two_scales: bool) -> Iterator[CornerCase]:
     """1x1 convolutions whose biases are solved: accumulators on ties, beside them, on clamp edges, at the limits."""
     for i, ((s_x, s_w), s_y) in enumerate(FACTORS):
+        if power_of_two_scales and (s_x, s_w) != (1.0, 1.0):
+            continue
         multiplier, shift = quantize_multiplier(float(np.float32(s_x)) * float(np.float32(s_w)) / s_y)
         biases = np.array(sorted(set(solved_accumulators(int(multiplier), int(shift)))), np.int64)
         low = i % 3 == 1

@@ -103,6 +103,8 @@ def coverage(records: Iterable[LayerRecord], rows: int = 0, cols: int = 0) -> Co
     unreachable = set[str]() if "double" in rules else {"second_tie_positive", "second_tie_negative"}
     if rules <= {"dyadic"}:  # its factor comes from a float32 product, which never is that near to a power of two
         unreachable |= {"multiplier_largest"}
+    if rules <= {"pow2"}:
+        unreachable |= {"multiplier_least", "multiplier_largest"}
     if rules <= {"float32_half_even"}:
         unreachable |= {"multiplier_least", "multiplier_largest", "shift_left", "shift_none", "shift_right"}
     if not rows:
@@ -169,7 +171,8 @@ def _count_rounding(record: LayerRecord, acc: NDArray[np.int64], add: Any) -> No
         factors = (multiplier, shift)
         add("multiplier_least", multiplier == 1 << 30)
         add("multiplier_largest", multiplier == (1 << 31) - 1)
-        add("channels_differ", len(set(zip(multiplier.tolist(), shift.tolist(), strict=True))) > 1)
+    channels = zip(*(factor.tolist() for factor in factors), strict=True)
+    add("channels_differ", len(set(channels)) > 1)
     sign = -1 if record.requantizer == "pow2" else 1
     add("shift_left", sign * shift > 0)
     add("shift_none", shift == 0)

@@ -121,7 +121,9 @@ def random_codes(graph: Graph, samples: int = 1, seed: int = 0) -> dict[str, NDA
 def corner_records(arithmetic: Arithmetic, layout: Layout) -> Iterator[LayerRecord]:
     """The corner layers as an array of the layout's size sees them (4 x 4 where it has none)."""
     array = layout.array
-    for case in corner_cases(*((4, 4) if array is None else (array.rows, array.cols))):
+    shifts = arithmetic.requantizer("Conv2D").name == "pow2"
+    size = (4, 4) if array is None else (array.rows, array.cols)
+    for case in corner_cases(*size, power_of_two_scales=shifts):
         yield from Golden(case.graph, arithmetic).records(case.x)
 
 

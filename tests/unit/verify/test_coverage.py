@@ -9,11 +9,12 @@ from tests.unit.verify.graphs import convolution
 
 
 def corner_coverage(profile):
-    records = (record for case in corner_cases(4, 4) for record in Golden(case.graph, profile).records(case.x))
+    cases = corner_cases(4, 4, power_of_two_scales=profile == "pow2")
+    records = (record for case in cases for record in Golden(case.graph, profile).records(case.x))
     return coverage(records, 4, 4)
 
 
-@pytest.mark.parametrize("profile", ["litert", "cmsis-nn", "dyadic", "xnnpack", "onnx"])
+@pytest.mark.parametrize("profile", ["litert", "cmsis-nn", "dyadic", "xnnpack", "onnx", "pow2"])
 def test_corner_layers_reach_every_bin(profile):
     reached = corner_coverage(profile)
     assert reached.missed == ()
