@@ -29,6 +29,9 @@ def _forget():
 @pytest.mark.parametrize("name", hwsim.archs())
 def test_estimate_of_a_loaded_network(benchmark, resnet50, name):
     arch = hwsim.load_arch(name)
+    if "w8a8" not in arch.precisions and arch.precisions:
+        weights, activations = (int(part) for part in arch.precisions[0][1:].split("a"))
+        resnet50 = load_workload(str(MODEL), weights=weights, activations=activations)
     hwsim.estimate(resnet50, arch)
     benchmark.pedantic(hwsim.estimate, (resnet50, arch), setup=_forget, rounds=15)
     print(f"\n{name}: {1e3 * benchmark.stats.stats.median:.2f} ms of {BUDGET_MS} ms")
