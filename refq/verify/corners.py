@@ -66,9 +66,9 @@ def _with_powers_of_two(case: CornerCase) -> CornerCase:
         grid = spec.qparams
         if grid is not None:
             tensors[name] = replace(spec, qparams=replace(grid, scale=np.exp2(np.rint(np.log2(grid.scale)))))
-    bias = tensors["b"]
-    scale: Any = [tensors[name].qparams for name in ("x", "w")]
-    tensors["b"] = replace(bias, qparams=replace(bias.qparams, scale=scale[0].scale * scale[1].scale))
+    scales: list[Any] = [tensors[name].qparams for name in ("x", "w")]
+    bias: Any = tensors["b"].qparams
+    tensors["b"] = replace(tensors["b"], qparams=replace(bias, scale=scales[0].scale * scales[1].scale))
     return replace(case, graph=replace(case.graph, tensors=tensors))
 
 
