@@ -90,3 +90,24 @@ def test_depthwise_words_multiply_four_rows_at_once(rows, instructions):
         for r in range(rows)
     ]
     np.testing.assert_array_equal(acc[:rows], expected)
+
+
+@pytest.mark.parametrize("rule", range(3), ids=[rule.name for rule in RULES[:3]])
+def test_differences_keep_the_last_bit_of_the_aligned_operand(rule, instructions):
+    """d * 2**19 less d * (2**30 + x) / 2**11, rounded, has the size of x / 2**11: every rounding shows in a code."""
+    emit = lanes.sum_lanes.__wrapped__(rule, rule, True)
+
+    @njit
+    def difference(a, b, settings, y):
+        emit(a.ctypes.data, b.ctypes.data, settings.ctypes.data, 20, 0, -128, 127, y.ctypes.data, len(y))
+
+    d = np.arange(-128, 128).astype(np.int8)
+    for x in (1, 777, 1024, 1025):
+        m, last = (1 << 30) + x, (1 << 31) - 1
+        y = np.zeros(256, np.int8)
+        difference(d, d, np.array([0, 1 << 19, 0, m, 0, last, 0, -1], np.int32), y)
+        wide, none = d.astype(np.int64), np.int64(0)
+        other = RULES[rule].apply(wide << 20, np.int64(m), none)
+        expected = np.clip(RULES[rule].apply((wide << 19) - other, np.int64(last), none), -128, 127)
+        np.testing.assert_array_equal(y, expected)
+        assert len(set(y)) > 1 or x < 8
