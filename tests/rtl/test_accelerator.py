@@ -20,13 +20,28 @@ pytestmark = needs_icarus
 ROWS, COLS = 16, 16
 
 
+def export(graph: refq.Graph, x: np.ndarray, folder: Path) -> Path:
+    export_vectors(graph, x, folder, layout=Layout(array=ArrayOrder(rows=ROWS, cols=COLS)))
+    return folder
+
+
 @pytest.fixture(scope="module")
 def vectors(tmp_path_factory) -> Path:
     x = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
     graph = refq.quantize(refq.load("models/resnet8.h5"), x)
-    folder = tmp_path_factory.mktemp("vectors") / "resnet8"
-    export_vectors(graph, x[:1], folder, layout=Layout(array=ArrayOrder(rows=ROWS, cols=COLS)))
-    return folder
+    return export(graph, x[:1], tmp_path_factory.mktemp("vectors") / "resnet8")
+
+
+@pytest.fixture(scope="module")
+def trained_vectors(tmp_path_factory, shared) -> Path:
+    """The trained network of MLPerf Tiny on an image of CIFAR-10."""
+    graph = refq.load(shared / "models" / "mlperf_tiny" / "pretrainedResnet_quant.tflite")
+    image = np.load(shared / "data" / "cifar10_small.npz")["x_test"][:1]
+    (name,) = graph.inputs
+    grid = graph.tensors[name].qparams
+    assert grid is not None
+    codes = (image.astype(np.int64) + grid.qmin).astype(grid.dtype)  # scale 1: pixels 0..255
+    return export(graph, codes, tmp_path_factory.mktemp("vectors") / "trained")
 
 
 def convolutions(vectors: Path) -> list[dict]:
@@ -44,6 +59,15 @@ def array_clocks(parameters: dict[str, int]) -> int:
 def test_every_convolution_of_resnet8_equals_the_golden_model(number, vectors):
     layer = convolutions(vectors)[number]
     output = run_bench("tb_conv_accelerator", vectors / layer["folder"], {"ROWS": ROWS, "COLS": COLS})
+    assert output.splitlines()[-1] == "PASS", output
+    assert f"clocks {array_clocks(layer['parameters']) + 4}" in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(9))
+def test_every_convolution_of_the_trained_network_equals_the_golden_model(number, trained_vectors):
+    layer = convolutions(trained_vectors)[number]
+    output = run_bench("tb_conv_accelerator", trained_vectors / layer["folder"], {"ROWS": ROWS, "COLS": COLS})
     assert output.splitlines()[-1] == "PASS", output
     assert f"clocks {array_clocks(layer['parameters']) + 4}" in output
 

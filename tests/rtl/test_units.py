@@ -121,3 +121,20 @@ def test_mac_equals_the_register_in_both_precisions(bits, overflow, tmp_path):
     output = run_bench("tb_mac", tmp_path, parameters)
     assert output.splitlines()[-1] == "PASS", output
     assert f"clocks {len(lines) + 2}" in output
+
+
+@pytest.mark.parametrize("bench", ["tb_requantize", "tb_xnor_popcount", "tb_mac"])
+def test_one_corrupted_expected_value_fails_a_bench(bench, tmp_path):
+    lines, expected, bits, parameters = {
+        "tb_requantize": (["004000000000000007"] * 4, [4, 4, 4, 4], 8, {"MODE": 0}),
+        "tb_xnor_popcount": (["11000800ff"] * 4, [-8, -8, -8, -8], 16, {"WORD": 8, "OUTPUTS": 4}),
+        "tb_mac": (["100203"] * 4, [6, 6, 6, 6], 16, {"ACC_BITS": 16}),
+    }[bench]
+    form = WordFormat(bits=bits)
+    (tmp_path / "stimulus.hex").write_text("\n".join(lines) + "\n")
+    for change in (0, 1):
+        values = np.array(expected)
+        values[2] += change
+        (tmp_path / "expected.hex").write_text(hex_text(form.pack(values), form.digits))
+        output = run_bench(bench, tmp_path, {**parameters, "COUNT": 4})
+        assert output.splitlines()[-1].startswith("FAIL: 1 wrong" if change else "PASS"), output
