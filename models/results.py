@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,203 +17,15 @@ import numpy as np
 
 import refq
 from models import digits as topology
+from models.methods import METHODS, Method
+from models.methods.orderings import compared
 from models.train import Data, accuracy, digits, graph_of
 from refq.graph import Graph
-from refq.quantizers import ABCWeights, APoT, Uniform
-from refq.quantizers.learning import (
-    Averaged,
-    Blended,
-    DoReFaWeights,
-    FittedLevelWeights,
-    InformationRetentionWeights,
-    Latent,
-    Lsq,
-    LsqPlus,
-    Pact,
-    QilWeights,
-    QuantizationNoise,
-    Relaxed,
-    ScaledSignWeights,
-    SignWeights,
-    SoftSteps,
-    StraightThrough,
-    TernaryWeights,
-    TrainedTernaryWeights,
-    UnitActivations,
-    WrpnWeights,
-    clipped,
-    error_decay,
-    polynomial,
-    sign_swish,
-)
-from refq.training import (
-    Network,
-    adam,
-    clip_latent,
-    cosine,
-    distillation,
-    fit,
-    half,
-    half_slopes,
-    integer_slopes,
-    noisy_slopes,
-    proximal,
-    quantized,
-    sinusoidal,
-    softmax_cross_entropy,
-    with_features,
-)
+from refq.training import adam, cosine, distillation, fit, quantized, softmax_cross_entropy, with_features
 
 _OUT = Path(__file__).parent / "RESULTS.md"
 _WIDTH = 16
 _FLOAT_EPOCHS, _EPOCHS = 20, 20
-
-
-def grid(bits: int) -> Uniform:
-    """Symmetric levels of weights."""
-    return Uniform(bits=bits, symmetric=True, narrow=True)
-
-
-def behind_relu(bits: int) -> Lsq:
-    """A learned step for activations that are not negative."""
-    return Lsq(bits=bits, nonnegative=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Method:
-    """A row: how a network is quantized, and what its training has besides.
-
-    bits : weights / activations of the layers between the first and the last
-    rules : arguments of `refq.training.quantized`
-    more : arguments of `fit`, from the network
-    network : fields of the Network
-    trains : False for plain rounding of the float model
-    unit : weights start scaled to a largest magnitude of 1, for rules whose interval is [-1, 1]
-    wide : times the width
-    shortcut, teacher, features : the topology with an addition, logits of a wide float model, and its inner tensors
-    """
-
-    bits: str
-    rules: dict[str, Any] = field(default_factory=dict)
-    more: Callable[[Network], dict[str, Any]] = lambda network: {}
-    network: dict[str, Any] = field(default_factory=dict)
-    trains: bool = True
-    unit: bool = False
-    wide: int = 1
-    shortcut: bool = False
-    teacher: bool = False
-    features: bool = False
-
-
-def clipping(network: Network) -> dict[str, Any]:
-    """Latent weights stay in [-1, 1]."""
-    return {"project": clip_latent(network)}
-
-
-def plain(bits: int) -> Method:
-    """Rounding to the nearest level, no training."""
-    rules = {"weights": StraightThrough(grid=grid(bits)), "activations": Averaged(grid=Uniform(bits=bits))}
-    return Method(bits=f"{bits} / {bits}", rules=rules, trains=False)
-
-
-_LSQ2 = {"weights": Lsq(bits=2), "activations": behind_relu(2)}
-METHODS: dict[str, Method] = {
-    "plain rounding, 8 bits": Method(bits="8 / 8", trains=False),
-    "plain rounding, 4 bits": plain(4),
-    "plain rounding, 2 bits": plain(2),
-    "STE, moving averages": Method(bits="8 / 8"),
-    "STE, normalization folded": Method(bits="8 / 8", rules={"fold": True}),
-    "STE, delayed activations": Method(
-        bits="4 / 4",
-        rules={"weights": StraightThrough(grid=grid(4)), "activations": Averaged(grid=Uniform(bits=4), delay=0.3)},
-    ),
-    "STE, stochastic rounding": Method(
-        bits="4 / 8", rules={"weights": StraightThrough(grid=grid(4), rounding="stochastic")}
-    ),
-    "LSQ, 4 bits": Method(bits="4 / 4", rules={"weights": Lsq(bits=4), "activations": behind_relu(4)}),
-    "LSQ": Method(bits="2 / 2", rules=_LSQ2),
-    "LSQ+": Method(bits="2 / 2", rules={"weights": Lsq(bits=2), "activations": LsqPlus(bits=2)}),
-    "PACT": Method(bits="2 / 2", rules={"weights": DoReFaWeights(bits=2), "activations": Pact(bits=2, decay=1e-2)}),
-    "DoReFa": Method(bits="2 / 2", rules={"weights": DoReFaWeights(bits=2), "activations": UnitActivations(bits=2)}),
-    "DoReFa, 6-bit gradients": Method(
-        bits="2 / 2",
-        rules={"weights": DoReFaWeights(bits=2), "activations": UnitActivations(bits=2)},
-        network={"slopes": noisy_slopes(6)},
-    ),
-    "QIL weights, LSQ activations": Method(
-        bits="2 / 2", rules={"weights": QilWeights(bits=2), "activations": behind_relu(2)}
-    ),
-    "WRPN": Method(
-        bits="2 / 2", rules={"weights": WrpnWeights(bits=2), "activations": UnitActivations(bits=2)}, unit=True
-    ),
-    "WRPN, twice as wide": Method(
-        bits="2 / 2", rules={"weights": WrpnWeights(bits=2), "activations": UnitActivations(bits=2)}, unit=True, wide=2
-    ),
-    "BinaryConnect": Method(bits="1 / 8", rules={"weights": SignWeights()}, more=clipping, unit=True),
-    "BWN": Method(bits="1 / 8", rules={"weights": ScaledSignWeights()}),
-    "TWN": Method(bits="2 / 8", rules={"weights": TernaryWeights()}),
-    "TTQ": Method(bits="2 / 8", rules={"weights": TrainedTernaryWeights()}),
-    "ABC-Net weights, 1 base": Method(bits="1 / 8", rules={"weights": FittedLevelWeights(levels=ABCWeights(bits=1))}),
-    "ABC-Net weights, 3 bases": Method(bits="3 / 8", rules={"weights": FittedLevelWeights(levels=ABCWeights(bits=3))}),
-    "APoT weights": Method(bits="4 / 8", rules={"weights": FittedLevelWeights(levels=APoT(bits=4), per_channel=False)}),
-    "BNN": Method(bits="1 / 1", rules={"weights": SignWeights(), "sign": clipped}, more=clipping, unit=True),
-    "XNOR-Net": Method(bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": clipped}),
-    "BNN+": Method(bits="1 / 1", rules={"weights": ScaledSignWeights(estimator=sign_swish()), "sign": sign_swish()}),
-    "Bi-Real": Method(bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": polynomial}, shortcut=True),
-    "IR-Net": Method(bits="1 / 1", rules={"weights": InformationRetentionWeights(), "sign": error_decay()}),
-    "alpha-blending": Method(bits="2 / 8", rules={"weights": Blended(rule=StraightThrough(grid=grid(2)))}),
-    "quantization noise": Method(
-        bits="4 / 8", rules={"weights": QuantizationNoise(rule=StraightThrough(grid=grid(4)))}
-    ),
-    "soft quantization": Method(bits="4 / 8", rules={"weights": SoftSteps(grid=grid(4))}),
-    "relaxed quantization": Method(bits="2 / 8", rules={"weights": Relaxed(grid=grid(2))}),
-    "ProxQuant": Method(
-        bits="2 / 8",
-        rules={"weights": Latent(rule=StraightThrough(grid=grid(2)))},
-        more=lambda network: {"project": proximal(network, 2e-2)},
-    ),
-    "SinReQ": Method(
-        bits="4 / 8",
-        rules={"weights": Latent(rule=StraightThrough(grid=grid(4)))},
-        more=lambda network: {"penalty": sinusoidal(network, 1e-3)},
-    ),
-    "LSQ, distillation": Method(bits="2 / 2", rules=_LSQ2, teacher=True),
-    "LSQ, distillation and attention": Method(bits="2 / 2", rules=_LSQ2, teacher=True, features=True),
-    "BNN, distillation": Method(
-        bits="1 / 1", rules={"weights": SignWeights(), "sign": clipped}, more=clipping, unit=True, teacher=True
-    ),
-    "INT8 training": Method(bits="8 / 8", network={"slopes": integer_slopes(8)}),
-    "half precision training": Method(bits="8 / 8", network={"slopes": half_slopes(), "storage": half}),
-}
-
-
-ORDERINGS = (
-    ("LSQ", "PACT"),
-    ("PACT", "DoReFa"),
-    ("XNOR-Net", "BNN"),
-    ("Bi-Real", "XNOR-Net"),
-    ("TTQ", "TWN"),
-    ("ABC-Net weights, 3 bases", "ABC-Net weights, 1 base"),
-    ("WRPN, twice as wide", "WRPN"),
-    ("LSQ, distillation", "LSQ"),
-    ("BNN, distillation", "BNN"),
-    ("LSQ", "plain rounding, 2 bits"),
-)
-"""Pairs of which the literature finds the first one better."""
-
-
-_WHY = (
-    "A difference below the range of the seeds says nothing; the task is easy and the test set small, so that all but",
-    "the binary networks come within a few points of the float model. Where an order does not show:",
-    "",
-    "- PACT and DoReFa share the rule for weights. DoReFa's fixed interval [0, 1] suits activations behind a",
-    "  normalization that is trained with it; PACT starts at the largest value of the first batch and comes down only",
-    "  part of the way in the few hundred steps of a run (seed 0: from 4.1 to 3.3 and from 10.8 to 10.0, where LSQ's",
-    "  intervals end at 1.5 and 2.0), so that its steps stay coarser.",
-    "- TTQ's second scale buys nothing where TWN, with a scale a filter, is as good as the float model.",
-    "- The teacher of the distilled rows has seen the same 897 images and is sure of nearly all: its soft labels hold",
-    "  little that the labels do not.",
-)
 
 
 @dataclass(frozen=True)
@@ -261,7 +73,8 @@ def run(method: Method, given: Start) -> tuple[float, float]:
     network = quantized(base, x[:128], **method.rules)
     network = replace(network, **method.network)
     targets: Any = y
-    settings = method.more(network)
+    defaults: dict[str, Any] = {"optimizer": adam(), "schedule": cosine(3e-3), "loss": softmax_cross_entropy}
+    settings = defaults | method.more(network)
     if method.teacher:
         targets = (y, given.logits)
         settings["loss"] = distillation(0.5, 0.5, 4.0)
@@ -274,11 +87,9 @@ def run(method: Method, given: Start) -> tuple[float, float]:
         (x, targets),
         epochs=_EPOCHS,
         batch_size=32,
-        optimizer=adam(),
-        schedule=cosine(3e-3),
         seed=given.seed,
         until=None if method.trains else 0,
-        **({"loss": softmax_cross_entropy} | settings),
+        **settings,
     )
     return accuracy(trained.graph, given.test, "fake"), accuracy(trained.graph, given.test, "integer")
 
@@ -286,16 +97,6 @@ def run(method: Method, given: Start) -> tuple[float, float]:
 def percentages(parts: Any) -> list[str]:
     """Mean and range."""
     return [f"{100 * np.mean(parts):.1f}", f"{100 * min(parts):.1f} - {100 * max(parts):.1f}"]
-
-
-def orderings(means: dict[str, float]) -> list[str]:
-    """What the literature expects beside what the rows show."""
-    lines = ["", "## Orderings of the literature", "", "| expected | points | shows |", "|---|---|---|"]
-    for better, worse in ORDERINGS:
-        if better in means and worse in means:
-            points = means[better] - means[worse]
-            lines.append(f"| {better} >= {worse} | {points:+.1f} | {'yes' if points >= 0 else 'no'} |")
-    return [*lines, "", *_WHY]
 
 
 def table(seeds: int, names: list[str], report: Callable[[str], None]) -> str:
@@ -327,7 +128,7 @@ def table(seeds: int, names: list[str], report: Callable[[str], None]) -> str:
         report(row)
         lines.append(row)
         means[name] = 100 * float(np.mean(fake))
-    return "\n".join([*lines, *orderings(means)]) + "\n"
+    return "\n".join([*lines, *compared(means)]) + "\n"
 
 
 @click.command()

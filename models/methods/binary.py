@@ -1,0 +1,24 @@
+"""One bit: binary weights, and binary weights with binary activations."""
+
+from __future__ import annotations
+
+from models.methods.method import Method, clipping
+from refq.quantizers.learning import (
+    InformationRetentionWeights,
+    ScaledSignWeights,
+    SignWeights,
+    clipped,
+    error_decay,
+    polynomial,
+    sign_swish,
+)
+
+BINARY: dict[str, Method] = {
+    "BinaryConnect": Method(bits="1 / 8", rules={"weights": SignWeights()}, more=clipping, unit=True),
+    "BWN": Method(bits="1 / 8", rules={"weights": ScaledSignWeights()}),
+    "BNN": Method(bits="1 / 1", rules={"weights": SignWeights(), "sign": clipped}, more=clipping, unit=True),
+    "XNOR-Net": Method(bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": clipped}),
+    "BNN+": Method(bits="1 / 1", rules={"weights": ScaledSignWeights(estimator=sign_swish()), "sign": sign_swish()}),
+    "Bi-Real": Method(bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": polynomial}, shortcut=True),
+    "IR-Net": Method(bits="1 / 1", rules={"weights": InformationRetentionWeights(), "sign": error_decay()}),
+}

@@ -1,0 +1,26 @@
+"""Weights that reach their grid by and by, in part, or by a penalty."""
+
+from __future__ import annotations
+
+from models.methods.method import Method, grid
+from refq.quantizers.learning import Blended, Latent, QuantizationNoise, Relaxed, SoftSteps, StraightThrough
+from refq.training import proximal, sinusoidal
+
+GRADUAL: dict[str, Method] = {
+    "alpha-blending": Method(bits="2 / 8", rules={"weights": Blended(rule=StraightThrough(grid=grid(2)))}),
+    "quantization noise": Method(
+        bits="4 / 8", rules={"weights": QuantizationNoise(rule=StraightThrough(grid=grid(4)))}
+    ),
+    "soft quantization": Method(bits="4 / 8", rules={"weights": SoftSteps(grid=grid(4))}),
+    "relaxed quantization": Method(bits="2 / 8", rules={"weights": Relaxed(grid=grid(2))}),
+    "ProxQuant": Method(
+        bits="2 / 8",
+        rules={"weights": Latent(rule=StraightThrough(grid=grid(2)))},
+        more=lambda network: {"project": proximal(network, 2e-2)},
+    ),
+    "SinReQ": Method(
+        bits="4 / 8",
+        rules={"weights": Latent(rule=StraightThrough(grid=grid(4)))},
+        more=lambda network: {"penalty": sinusoidal(network, 1e-3)},
+    ),
+}

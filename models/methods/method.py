@@ -1,0 +1,52 @@
+"""What a row of the table is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from refq.quantizers import Uniform
+from refq.quantizers.learning import Lsq
+from refq.training import Network, clip_latent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A row: how a network is quantized, and what its training has besides.
+
+    bits : weights / activations of the layers between the first and the last
+    rules : arguments of `refq.training.quantized`
+    more : arguments of `fit`, from the network
+    network : fields of the Network
+    trains : False for plain rounding of the float model
+    unit : weights start scaled to a largest magnitude of 1, for rules whose interval is [-1, 1]
+    wide : times the width
+    shortcut, teacher, features : the topology with an addition, logits of a wide float model, and its inner tensors
+    """
+
+    bits: str
+    rules: dict[str, Any] = field(default_factory=dict)
+    more: Callable[[Network], dict[str, Any]] = lambda network: {}
+    network: dict[str, Any] = field(default_factory=dict)
+    trains: bool = True
+    unit: bool = False
+    wide: int = 1
+    shortcut: bool = False
+    teacher: bool = False
+    features: bool = False
+
+
+def grid(bits: int) -> Uniform:
+    """Symmetric levels of weights."""
+    return Uniform(bits=bits, symmetric=True, narrow=True)
+
+
+def behind_relu(bits: int) -> Lsq:
+    """A learned step for activations that are not negative."""
+    return Lsq(bits=bits, nonnegative=True)
+
+
+def clipping(network: Network) -> dict[str, Any]:
+    """Latent weights stay in [-1, 1]."""
+    return {"project": clip_latent(network)}
