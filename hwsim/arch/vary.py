@@ -1,7 +1,8 @@
 """A device with other numbers: one value a number, or many design points at once.
 
 `with_values(arch, {"array.rows": 32})` replaces one number. With arrays of shape (points, 1) the device stands for that
-many design points: costs of layers along the last axis broadcast against them.
+many design points: costs of layers along the last axis broadcast against them. An entry of a list is named by its
+precision where it has one ("tensorcore.rates.w8a8.reached_pct"), else by its place ("memory.0.size_kib").
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ _UNITS = {
 """End of a key -> the unit as a report writes it"""
 
 
+def _names(entries: tuple[Any, ...]) -> list[str]:
+    """What a path calls each entry of a list of tables."""
+    return [str(getattr(entry, "precision", index)) for index, entry in enumerate(entries)]
+
+
 def with_values(arch: Arch, values: Mapping[str, Any]) -> Arch:
     """The device with other values at these paths ("link.bandwidth_mb_per_s", "memory.0.size_kib").
 
@@ -51,9 +57,10 @@ def with_values(arch: Arch, values: Mapping[str, Any]) -> Arch:
             return replace(owner, value=value)
         if isinstance(owner, tuple):
             owner = cast("tuple[Any, ...]", owner)
-            index = int(keys[0]) if keys[0].isdecimal() else len(owner)
-            if index >= len(owner):
-                raise SpecError(f"{arch.name}: {path} has no entry {keys[0]!r}; entries are 0 to {len(owner) - 1}")
+            names = _names(owner)
+            if keys[0] not in names:
+                raise SpecError(f"{arch.name}: {path} has no entry {keys[0]!r}; entries are {', '.join(names)}")
+            index = names.index(keys[0])
             return (*owner[:index], changed(owner[index], keys[1:], value, path), *owner[index + 1 :])
         if keys[0] not in getattr(owner, "__struct_fields__", ()):
             raise SpecError(f"{arch.name}: {path} is not a number of this specification; give the path of one")
@@ -75,8 +82,9 @@ def numbers(arch: Arch) -> dict[str, Quantity]:
             for name in value.__struct_fields__:
                 walk(getattr(value, name), f"{path}.{name}" if path else name)
         elif isinstance(value, tuple):
-            for index, item in enumerate(cast("tuple[Any, ...]", value)):
-                walk(item, f"{path}.{index}")
+            entries = cast("tuple[Any, ...]", value)
+            for name, entry in zip(_names(entries), entries, strict=True):
+                walk(entry, f"{path}.{name}")
 
     walk(arch, "")
     return found

@@ -6,7 +6,7 @@ from hwsim.arch.catalog import archs, load_arch
 from hwsim.arch.spec import Arch
 from hwsim.report.text import align
 from hwsim.validate.compare import Comparison, as_json, as_lines, compare, plot, statistics
-from hwsim.validate.fit import constants, fitted, leave_one_out
+from hwsim.validate.fit import constants, fitted, leave_one_out, targets
 from hwsim.validate.measurements import Measurement, read_folder
 from hwsim.validate.workloads import Workloads, parse_models
 
@@ -54,7 +54,7 @@ def _left_out(measured: list[Measurement], devices: dict[str, Arch], workloads: 
     rows: list[Comparison] = []
     for name, arch in devices.items():
         own = [m for m in measured if m.device == name]
-        known = {m.model for m in own if not m.excluded and m.quantity == "latency_ms" and workloads.find(m.model)}
+        known = {m.model for m in targets(own, arch, workloads)}
         if not constants(arch) or len(known) < 2:
             rows += compare(own, devices, workloads)
             continue

@@ -1,5 +1,8 @@
 """Predicted against published, and the statistics of it.
 
+latency_ms, energy_uj: of the report      kernel_us: of the device without what a layer costs whatever its size
+ratio: the time at the named widths over that at the other widths, of kernels or of networks
+
 error = predicted / published - 1        rank correlation: Spearman's, ties averaged, over the rows of a group
 """
 
@@ -13,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from hwsim.arch.spec import Arch
+from hwsim.cost.network import costs
 from hwsim.errors import HwsimError
-from hwsim.estimate import estimate
+from hwsim.estimate import check_precision, estimate
 from hwsim.validate.measurements import Measurement
 from hwsim.validate.workloads import Workloads
 from hwsim.workload import Workload
@@ -54,30 +58,52 @@ class Statistics:
 
 
 def predict(workload: Workload, arch: Arch, quantity: str) -> float | None:
-    """The report's value of a quantity in the unit of the published column."""
+    """The value of a quantity in the unit of the published column; None without a basis."""
+    if quantity == "kernel_us":
+        check_precision(workload, arch)
+        found = costs(workload, arch)
+        return float(np.sum(found.latency_us - found.cycles.overhead / arch.clock_mhz.value))
     report = estimate(workload, arch)
     if quantity == "latency_ms":
         return report.latency_ms
     return None if report.energy_mj is None else report.energy_mj * 1e3
 
 
+def predicted(m: Measurement, arch: Arch, workloads: Workloads) -> float | None:
+    """What the device makes of a measurement; None without a model of that name or a basis.
+
+    Raises
+    ------
+    HwsimError    the device does not take the workload
+    """
+    quantity = m.quantity
+    if m.over:
+        quantity = "kernel_us" if quantity.startswith(("kernel_", "layer_")) else "latency_ms"
+    values: list[float] = []
+    for bits in ((m.weights, m.activations), (m.over, m.over))[: 2 if m.over else 1]:
+        workload = workloads.find(m.model, m.batch, *bits)
+        value = None if workload is None else predict(workload, arch, quantity)
+        if value is None:
+            return None
+        values.append(value)
+    return values[0] if len(values) == 1 else values[0] / values[1]
+
+
 def compare(measured: Iterable[Measurement], devices: dict[str, Arch], workloads: Workloads) -> list[Comparison]:
-    """Every measurement with its prediction; one estimate for each device and model."""
+    """Every measurement with its prediction; one estimate for each device, model and quantity."""
     known: dict[tuple[str, str, str, int, int, int], float | None] = {}
     rows: list[Comparison] = []
     for m in measured:
-        why, predicted = m.excluded, None
+        why, value = m.excluded, None
         if not why:
-            how = (m.batch, m.weights, m.activations)
-            key = (m.device, m.model, m.quantity, *how)
+            key = (m.device, m.model, m.quantity, m.batch, m.weights, m.activations)
             if key not in known:
-                workload = workloads.find(m.model, *how)
                 try:
-                    known[key] = None if workload is None else predict(workload, devices[m.device], m.quantity)
+                    known[key] = predicted(m, devices[m.device], workloads)
                 except HwsimError:
                     known[key] = None
-            predicted = known[key]
-            why = "" if predicted is not None else "no model, or no basis for this quantity"
+            value = known[key]
+            why = "" if value is not None else "no model, or no basis for this quantity"
         rows.append(
             Comparison(
                 file=m.file,
@@ -86,8 +112,8 @@ def compare(measured: Iterable[Measurement], devices: dict[str, Arch], workloads
                 model=m.model,
                 quantity=m.quantity,
                 published=m.value,
-                predicted=predicted,
-                error=None if predicted is None else predicted / m.value - 1,
+                predicted=value,
+                error=None if value is None else value / m.value - 1,
                 excluded=why,
             )
         )

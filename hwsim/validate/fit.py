@@ -1,31 +1,33 @@
-"""Fit of a device's physical constants to published latencies, and its leave-one-model-out error.
+"""Fit of a device's physical constants to published times, and its leave-one-model-out error.
 
-    minimise  sum over models ((log predicted - log published) / noise)^2  +  sum over constants (step / spread)^2
+    minimise  sum over times ((log predicted - log published) / noise)^2  +  sum over constants (step / spread)^2
 
 The constants are those whose source begins "derived: fitted". Steps are logarithms of their ratio to the prior of
 specs/technology/priors.toml, which holds what is typical of the engine and knows none of the devices' own rows; a speed
-common to all kernels of a core is free. Gauss-Newton with numerical derivatives. A model measured several times counts
-once, with the geometric mean of its rows.
+common to all kernels of a core is free. Gauss-Newton with numerical derivatives. Times are latencies of networks, times
+of single kernels, and ratios of kernels at two widths; one measured several times at the same batch and widths counts
+once, with the geometric mean of its rows. A convolution of one shape is a model like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from hwsim.arch.spec import Arch, Quantity
+from hwsim.arch.spec import Arch
 from hwsim.arch.technology import table
-from hwsim.arch.vary import with_values
+from hwsim.arch.vary import numbers, with_values
 from hwsim.errors import SpecError
-from hwsim.validate.compare import predict
+from hwsim.validate.compare import predicted
 from hwsim.validate.measurements import Measurement
 from hwsim.validate.workloads import Workloads
-from hwsim.workload import Workload
 
 MARK = "derived: fitted"
-NOISE = 0.04
+NOISE = {"latency_ms": 0.04, "kernel_us": 0.12, "kernel_int4_int8_ratio": 0.12, "layer_int4_int8_ratio": 0.08}
+"""Standard deviation of the logarithm of a time. One kernel tuned twice differs by 0.17, sqrt(2) times that of one
+tuning; networks average over their layers"""
 _COMMON_SPREAD = 1.5
 _ITERATIONS = 12
 _STEP = 0.02
@@ -34,20 +36,7 @@ _LARGEST_STEP = 0.7
 
 def constants(arch: Arch) -> dict[str, float]:
     """Path -> value of every constant whose source says that it was fitted, e.g. "link.bandwidth_mb_per_s"."""
-    found: dict[str, float] = {}
-
-    def walk(value: Any, path: str) -> None:
-        if isinstance(value, Quantity):
-            if value.source.startswith(MARK):
-                found[path] = value.value
-        elif hasattr(value, "__struct_fields__"):
-            for name in value.__struct_fields__:
-                walk(getattr(value, name), f"{path}.{name}" if path else name)
-        elif isinstance(value, tuple) and path == "memory":
-            for index, item in enumerate(value):
-                walk(item, f"{path}.{index}")
-
-    walk(arch, "")
+    found = {path: number.value for path, number in numbers(arch).items() if number.source.startswith(MARK)}
     return {path: value for path, value in found.items() if not arch.fit or path in arch.fit}
 
 
@@ -71,13 +60,14 @@ def priors(arch: Arch) -> dict[str, tuple[float, float, bool]]:
     return found
 
 
-def _targets(measured: Iterable[Measurement], arch: Arch) -> dict[str, float]:
-    """Model -> logarithm of its geometric mean latency."""
-    logs: dict[str, list[float]] = {}
+def targets(measured: Iterable[Measurement], arch: Arch, workloads: Workloads) -> list[Measurement]:
+    """The times to fit to, each once with the geometric mean of its rows."""
+    rows: dict[tuple[str, str, int, int, int, int], list[Measurement]] = {}
     for m in measured:
-        if m.device == arch.name and m.quantity == "latency_ms" and not m.excluded:
-            logs.setdefault(m.model, []).append(float(np.log(m.value)))
-    return {model: float(np.mean(values)) for model, values in logs.items()}
+        known = m.device == arch.name and m.quantity in NOISE and not m.excluded
+        if known and workloads.find(m.model, m.batch, m.weights, m.activations) is not None:
+            rows.setdefault((m.model, m.quantity, m.batch, m.weights, m.activations, m.over), []).append(m)
+    return [replace(same[0], value=float(np.exp(np.mean([np.log(m.value) for m in same])))) for same in rows.values()]
 
 
 def fitted(arch: Arch, measured: Iterable[Measurement], workloads: Workloads) -> Arch:
@@ -87,14 +77,13 @@ def fitted(arch: Arch, measured: Iterable[Measurement], workloads: Workloads) ->
     ------
     SpecError    nothing to fit or no measurement of a known model
     """
-    targets = _targets(measured, arch)
-    nets = {model: net for model in targets if (net := workloads.find(model)) is not None}
-    if not nets:
+    chosen = targets(measured, arch, workloads)
+    if not chosen:
         raise SpecError(f"{arch.name}: no measurement of a known model to fit to; check --data and [[measured]]")
-    return _solve(arch, nets, targets)
+    return _solve(arch, chosen, workloads)
 
 
-def _solve(arch: Arch, nets: Mapping[str, Workload], targets: Mapping[str, float]) -> Arch:
+def _solve(arch: Arch, chosen: Sequence[Measurement], workloads: Workloads) -> Arch:
     known = priors(arch)
     if not known:
         raise SpecError(f"{arch.name}: no constant has a source beginning {MARK!r}; there is nothing to fit")
@@ -102,6 +91,8 @@ def _solve(arch: Arch, nets: Mapping[str, Workload], targets: Mapping[str, float
     start = np.log([known[path][0] for path in paths])
     common = np.array([known[path][2] for path in paths], np.float64)
     spread = np.array([*(known[path][1] for path in paths), _COMMON_SPREAD])
+    published = np.log([m.value for m in chosen])
+    noise = np.array([NOISE[m.quantity] for m in chosen])
 
     def device(theta: np.ndarray) -> Arch:
         logs = start + theta[:-1] + common * theta[-1]
@@ -109,8 +100,8 @@ def _solve(arch: Arch, nets: Mapping[str, Workload], targets: Mapping[str, float
 
     def residuals(theta: np.ndarray) -> np.ndarray:
         current = device(theta)
-        errors = [np.log(predict(net, current, "latency_ms") or 1e-9) - targets[m] for m, net in nets.items()]
-        return np.concatenate([np.array(errors) / NOISE, theta / spread])
+        times = [predicted(m, current, workloads) or 1e-9 for m in chosen]
+        return np.concatenate([(np.log(times) - published) / noise, theta / spread])
 
     return device(_gauss_newton(residuals, np.zeros(len(paths) + 1)))
 
@@ -142,9 +133,8 @@ def leave_one_out(arch: Arch, measured: Iterable[Measurement], workloads: Worklo
     ------
     SpecError    fewer than two known models
     """
-    rows = list(measured)
-    targets = _targets(rows, arch)
-    nets = {model: net for model in targets if (net := workloads.find(model)) is not None}
-    if len(nets) < 2:
-        raise SpecError(f"{arch.name}: leaving one model out needs two measured models, there are {len(nets)}")
-    return {left: _solve(arch, {model: net for model, net in nets.items() if model != left}, targets) for left in nets}
+    chosen = targets(measured, arch, workloads)
+    models = dict.fromkeys(m.model for m in chosen)
+    if len(models) < 2:
+        raise SpecError(f"{arch.name}: leaving one model out needs two measured models, there are {len(models)}")
+    return {left: _solve(arch, [m for m in chosen if m.model != left], workloads) for left in models}

@@ -2,14 +2,21 @@
 
 A specification says with tables [[measured]] which rows are its own: column = pattern (`*` matches anything). A row
 belongs to the device if every named column matches; a table whose columns the file lacks matches nothing.
+
+A row that gives the shape of a convolution (`in_c`, `out_c`, `kernel`, `stride`, `in_h`, `out_h` ...) is the time of
+that one kernel, quantity `kernel_us`. Two measurements that differ in their bit widths only make a third, the quotient
+of their times: `int4_int8_ratio` of networks, `kernel_int4_int8_ratio`, and `layer_int4_int8_ratio` of layers whose
+batch is not stated, which are used in that way alone. Several rows of a kind count with their geometric mean.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import pairwise
+from math import exp, log
 from pathlib import Path
 
 from hwsim.arch.spec import Arch
@@ -18,11 +25,18 @@ from hwsim.errors import SpecError
 QUANTITIES = {"latency_ms": "latency_ms", "energy_uj_per_inf": "energy_uj"}
 """Column of the file -> quantity of a report"""
 MODEL_COLUMNS = ("model", "benchmark", "network")
+LAYER_COLUMNS = ("kernel", "stride", "in_c", "out_c", "in_h", "in_w", "out_h", "out_w")
+NO_BATCH = "batch of a layer not stated: only its ratios"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One published number; `excluded` says why it is not compared, "" if it is."""
+    """One published number; `excluded` says why it is not compared, "" if it is.
+
+    model : name of a network, or of a convolution, see `hwsim/validate/workloads.py`
+    over : bits of weights and activations of the time that this one is divided by; 0 where it is no ratio
+    kind : kind of row, as the file names it
+    """
 
     file: str
     line: int
@@ -34,6 +48,8 @@ class Measurement:
     batch: int = 1
     weights: int = 8
     activations: int = 8
+    over: int = 0
+    kind: str = ""
 
 
 def read_folder(folder: str | Path, devices: Iterable[Arch]) -> list[Measurement]:
@@ -54,11 +70,39 @@ def read_folder(folder: str | Path, devices: Iterable[Arch]) -> list[Measurement
                 rows = list(csv.DictReader(file))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise SpecError(f"{path}: cannot be read as CSV ({error}); check the file") from error
-        for line, row in enumerate(rows, 2):
-            for device in devices:
-                if _belongs(row, device):
-                    found += _numbers(row, path.name, line, device)
+        for device in devices:
+            own = [(line, row) for line, row in enumerate(rows, 2) if _belongs(row, device)]
+            batch = max((_whole(row.get("batch"), 1) for _, row in own), default=1)
+            times = [m for line, row in own for m in _numbers(row, path.name, line, device, batch)]
+            found += sorted([*times, *_ratios(times)], key=lambda m: m.line)
     return found
+
+
+def _ratios(times: Sequence[Measurement]) -> Iterable[Measurement]:
+    """Of measurements that differ in their widths only, each width over the next wider one."""
+    groups: dict[tuple[str, str, int, str], dict[int, list[Measurement]]] = {}
+    for m in times:
+        if m.excluded in ("", NO_BATCH) and m.weights == m.activations and m.quantity in ("latency_ms", "kernel_us"):
+            groups.setdefault((m.model, m.quantity, m.batch, m.kind), {}).setdefault(m.weights, []).append(m)
+    for widths in groups.values():
+        bits = sorted(widths)
+        for narrow, wide in pairwise(bits):
+            top, below = (exp(sum(log(m.value) for m in widths[b]) / len(widths[b])) for b in (narrow, wide))
+            last = widths[narrow][-1]
+            name = f"{_number(narrow)}_{_number(wide)}_ratio"
+            owner = "layer_" if last.excluded else "" if last.quantity == "latency_ms" else "kernel_"
+            yield replace(last, quantity=owner + name, value=top / below, over=wide, excluded="")
+
+
+def _number(bits: int) -> str:
+    """How a width is called in a ratio.
+
+    Examples
+    --------
+    >>> _number(8), _number(32)
+    ('int8', 'fp32')
+    """
+    return f"int{bits}" if bits <= 8 else f"fp{bits}"
 
 
 def _belongs(row: dict[str, str], device: Arch) -> bool:
@@ -69,8 +113,16 @@ def _belongs(row: dict[str, str], device: Arch) -> bool:
     )
 
 
-def _numbers(row: dict[str, str], file: str, line: int, device: Arch) -> Iterable[Measurement]:
+def _numbers(row: dict[str, str], file: str, line: int, device: Arch, usual: int) -> Iterable[Measurement]:
+    """What a row states; `usual` is the batch of a layer that states none, as far as its ratios go."""
     name = next((row[column].strip() for column in MODEL_COLUMNS if row.get(column)), "")
+    shape = [_whole(row.get(column), 0) for column in LAYER_COLUMNS]
+    batch = row.get("batch")
+    excluded = _why_not(row, device, name)
+    if all(shape):
+        kernel, stride, *sizes = shape
+        name = f"conv {kernel}x{kernel}/{stride} {sizes[0]}-{sizes[1]} {sizes[2]}x{sizes[3]}-{sizes[4]}x{sizes[5]}"
+        excluded = excluded or ("" if _whole(batch, 0) else NO_BATCH)
     for column, quantity in QUANTITIES.items():
         try:
             value = float(row.get(column) or "nan")
@@ -82,12 +134,13 @@ def _numbers(row: dict[str, str], file: str, line: int, device: Arch) -> Iterabl
                 line=line,
                 device=device.name,
                 model=name,
-                quantity=quantity,
-                value=value,
-                excluded=_why_not(row, device, name),
-                batch=_whole(row.get("batch"), 1),
+                quantity="kernel_us" if all(shape) and quantity == "latency_ms" else quantity,
+                value=value * 1e3 if all(shape) and quantity == "latency_ms" else value,
+                excluded=excluded,
+                batch=_whole(batch, usual if all(shape) else 1),
                 weights=_whole(row.get("weight_bits"), 8),
                 activations=_whole(row.get("act_bits"), 8),
+                kind=row.get("record_type") or "",
             )
 
 

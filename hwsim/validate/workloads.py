@@ -1,7 +1,11 @@
-"""Published model names -> workloads: files the caller gives, or the builders of the project's `models`."""
+"""Published model names -> workloads: files the caller gives, or the builders of the project's `models`.
+
+A name such as "conv 3x3/2 64-128 56x56-28x28" is one convolution: window and stride, channels in and out, sizes.
+"""
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from importlib import import_module
@@ -10,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from hwsim.errors import WorkloadError
-from hwsim.workload import Workload, load_workload
+from hwsim.workload import Layer, LoopNest, Workload, from_layers, load_workload
+
+_CONVOLUTION = re.compile(r"conv (\d+)x(\d+)/(\d+) (\d+)-(\d+) (\d+)x(\d+)-(\d+)x(\d+)")
 
 
 class Workloads:
@@ -30,8 +36,11 @@ class Workloads:
         key = (name, batch, weights, activations)
         if key not in self._loaded:
             how = (batch, weights, activations)
-            file = self._files.get(name)
-            self._loaded[key] = self._built(name, how) if file is None else _loaded(file, how)
+            file, layer = self._files.get(name), _CONVOLUTION.fullmatch(name)
+            if file is not None:
+                self._loaded[key] = _loaded(file, how)
+            else:
+                self._loaded[key] = self._built(name, how) if layer is None else _convolution(layer, how)
         return self._loaded[key]
 
     def _built(self, name: str, how: tuple[int, int, int]) -> Workload | None:
@@ -50,6 +59,27 @@ class Workloads:
 def _loaded(file: str | Path, how: tuple[int, int, int]) -> Workload:
     batch, weights, activations = how
     return load_workload(file, batch=batch, weights=weights, activations=activations)
+
+
+def _convolution(name: re.Match[str], how: tuple[int, int, int]) -> Workload:
+    FY, FX, stride, C, K, IY, IX, OY, OX = (int(number) for number in name.groups())
+    batch, weights, activations = how
+    nest = LoopNest(
+        kind="mac",
+        N=batch,
+        K=K,
+        C=C,
+        OY=OY,
+        OX=OX,
+        FY=FY,
+        FX=FX,
+        stride=(stride, stride),
+        inputs=(batch * IY * IX * C,),
+        weights=FY * FX * C * K,
+        outputs=batch * OY * OX * K,
+    )
+    layer = Layer(name=name.string, op="Conv2D", nest=nest, weight_bits=weights, activation_bits=activations)
+    return from_layers([layer], name.string, batch)
 
 
 def parse_models(given: tuple[str, ...]) -> dict[str, str]:
