@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwsim.arch.catalog import archs, load_arch
 from hwsim.arch.spec import Arch
+from hwsim.errors import SpecError
 from hwsim.report.text import align
 from hwsim.validate.compare import Comparison, as_json, as_lines, compare, plot, statistics
 from hwsim.validate.fit import constants, fitted, leave_one_out, targets
@@ -27,19 +28,30 @@ def run(
     measured = read_folder(data, devices.values())
     workloads = Workloads(parse_models(files))
     lines: list[str] = []
+    skipped: dict[str, str] = {}
     if fit:
-        for name, arch in devices.items():
-            if constants(arch) and any(m.device == name and not m.excluded for m in measured):
+        for name, arch in tuple(devices.items()):
+            if not (constants(arch) and any(m.device == name and not m.excluded for m in measured)):
+                continue
+            try:
                 devices[name] = fitted(arch, measured, workloads)
-                lines += [f"{name}: {path} = {value:.4g}" for path, value in constants(devices[name]).items()]
-    rows = (_left_out if leave_one_out else compare)(measured, devices, workloads)
+            except SpecError as error:
+                skipped[name] = str(error)
+                continue
+            lines += [f"{name}: {path} = {value:.4g}" for path, value in constants(devices[name]).items()]
+    devices = {name: arch for name, arch in devices.items() if name not in skipped}
+    measured = [m for m in measured if m.device not in skipped]
+    rows = _left_out(measured, devices, workloads, skipped) if leave_one_out else compare(measured, devices, workloads)
+    unused = workloads.unused({m.model for m in measured})
     if plot is not None:
         _draw(rows, plot)
     groups = statistics(rows)
     if form == "json":
-        return as_json(groups, rows)
+        return as_json(groups, rows, skipped, unused)
     lines += align(as_lines(groups, rows), left=3)
     lines += ["", *_left_aside(rows)]
+    lines += [f"skipped: {reason}" for reason in skipped.values()]
+    lines += [f"--model {name}: no row of this folder has that name" for name in unused]
     if every_row:
         lines += ["", *align(_row_lines(rows), left=4)]
     return "\n".join(lines)
@@ -49,8 +61,13 @@ def _draw(rows: list[Comparison], path: str) -> None:
     plot(rows, path)
 
 
-def _left_out(measured: list[Measurement], devices: dict[str, Arch], workloads: Workloads) -> list[Comparison]:
-    """Rows predicted by the device fitted to the other models; devices without fitted constants as they are."""
+def _left_out(
+    measured: list[Measurement], devices: dict[str, Arch], workloads: Workloads, skipped: dict[str, str]
+) -> list[Comparison]:
+    """Rows predicted by the device fitted to the other models; devices without fitted constants as they are.
+
+    Devices that cannot be fitted are left out, and `skipped` says why.
+    """
     rows: list[Comparison] = []
     for name, arch in devices.items():
         own = [m for m in measured if m.device == name]
@@ -58,7 +75,11 @@ def _left_out(measured: list[Measurement], devices: dict[str, Arch], workloads: 
         if not constants(arch) or len(known) < 2:
             rows += compare(own, devices, workloads)
             continue
-        refitted = leave_one_out(arch, own, workloads)
+        try:
+            refitted = leave_one_out(arch, own, workloads)
+        except SpecError as error:
+            skipped[name] = str(error)
+            continue
         for m in own:
             rows += compare([m], {name: refitted.get(m.model, arch)}, workloads)
     return rows

@@ -9,7 +9,7 @@ error = predicted / published - 1        rank correlation: Spearman's, ties aver
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -89,21 +89,28 @@ def predicted(m: Measurement, arch: Arch, workloads: Workloads) -> float | None:
     return values[0] if len(values) == 1 else values[0] / values[1]
 
 
+def _attempt(m: Measurement, arch: Arch, workloads: Workloads) -> tuple[float | None, str]:
+    """(value, ""), or (None, why there is none)."""
+    if workloads.find(m.model, m.batch, m.weights, m.activations) is None:
+        return None, f"no model is known by the name {m.model!r}; give --model NAME=FILE"
+    try:
+        value = predicted(m, arch, workloads)
+    except HwsimError as error:
+        return None, str(error)
+    return value, "" if value is not None else f"{arch.name} has no basis for {m.quantity}"
+
+
 def compare(measured: Iterable[Measurement], devices: dict[str, Arch], workloads: Workloads) -> list[Comparison]:
     """Every measurement with its prediction; one estimate for each device, model and quantity."""
-    known: dict[tuple[str, str, str, int, int, int], float | None] = {}
+    known: dict[tuple[str, str, str, int, int, int], tuple[float | None, str]] = {}
     rows: list[Comparison] = []
     for m in measured:
         why, value = m.excluded, None
         if not why:
             key = (m.device, m.model, m.quantity, m.batch, m.weights, m.activations)
             if key not in known:
-                try:
-                    known[key] = predicted(m, devices[m.device], workloads)
-                except HwsimError:
-                    known[key] = None
-            value = known[key]
-            why = "" if value is not None else "no model, or no basis for this quantity"
+                known[key] = _attempt(m, devices[m.device], workloads)
+            value, why = known[key]
         rows.append(
             Comparison(
                 file=m.file,
@@ -162,9 +169,10 @@ def statistics(rows: Iterable[Comparison]) -> list[Statistics]:
     return found
 
 
-def as_json(groups: list[Statistics], rows: list[Comparison]) -> str:
-    """Statistics and rows as JSON text."""
-    return json.dumps({"groups": [asdict(g) for g in groups], "rows": [asdict(r) for r in rows]}, indent=2)
+def as_json(groups: list[Statistics], rows: list[Comparison], skipped: Mapping[str, str], unused: Iterable[str]) -> str:
+    """Statistics, rows, devices that could not be fitted with the reason, files that no row asked for, as JSON text."""
+    found = {"groups": [asdict(g) for g in groups], "rows": [asdict(r) for r in rows]}
+    return json.dumps({**found, "skipped": dict(skipped), "unused_models": list(unused)}, indent=2)
 
 
 def as_lines(groups: list[Statistics], rows: list[Comparison]) -> list[tuple[str, ...]]:

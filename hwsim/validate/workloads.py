@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,11 +24,12 @@ class Workloads:
 
     Parameters
     ----------
-    files : published name -> model file, which wins over a builder
+    files : published name -> model file, which wins over a builder; case, spaces and punctuation do not matter
     """
 
     def __init__(self, files: Mapping[str, str | Path] | None = None) -> None:
-        self._files = dict(files or {})
+        self._names = {plain(name): name for name in files or {}}
+        self._files = {plain(name): file for name, file in (files or {}).items()}
         self._loaded: dict[tuple[str, int, int, int], Workload | None] = {}
 
     def find(self, name: str, batch: int = 1, weights: int = 8, activations: int = 8) -> Workload | None:
@@ -36,12 +37,17 @@ class Workloads:
         key = (name, batch, weights, activations)
         if key not in self._loaded:
             how = (batch, weights, activations)
-            file, layer = self._files.get(name), _CONVOLUTION.fullmatch(name)
+            file, layer = self._files.get(plain(name)), _CONVOLUTION.fullmatch(name)
             if file is not None:
                 self._loaded[key] = _loaded(file, how)
             else:
                 self._loaded[key] = self._built(name, how) if layer is None else _convolution(layer, how)
         return self._loaded[key]
+
+    def unused(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Names of the given files that none of these published names is."""
+        asked = {plain(name) for name in names}
+        return tuple(name for key, name in self._names.items() if key not in asked)
 
     def _built(self, name: str, how: tuple[int, int, int]) -> Workload | None:
         if find_spec("models") is None or find_spec("models.published") is None:
@@ -80,6 +86,15 @@ def _convolution(name: re.Match[str], how: tuple[int, int, int]) -> Workload:
     )
     layer = Layer(name=name.string, op="Conv2D", nest=nest, weight_bits=weights, activation_bits=activations)
     return from_layers([layer], name.string, batch)
+
+
+def plain(name: str) -> str:
+    """A published name without case, spaces and punctuation.
+
+    >>> plain("MobileNet V1 1.0 (224x224)") == plain("mobilenet_v1_1.0_224x224")
+    True
+    """
+    return re.sub(r"[^a-z0-9.]", "", name.lower())
 
 
 def parse_models(given: tuple[str, ...]) -> dict[str, str]:

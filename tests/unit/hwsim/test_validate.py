@@ -12,7 +12,17 @@ import hwsim
 from hwsim.arch.vary import with_values
 from hwsim.cli import main
 from hwsim.errors import HwsimError, SpecError, WorkloadError
-from hwsim.validate import Measurement, Workloads, compare, constants, fitted, leave_one_out, read_folder, statistics
+from hwsim.validate import (
+    Measurement,
+    Workloads,
+    command,
+    compare,
+    constants,
+    fitted,
+    leave_one_out,
+    read_folder,
+    statistics,
+)
 from hwsim.validate.compare import predict, rank_correlation
 from hwsim.validate.workloads import parse_models
 from models import builders, published
@@ -126,6 +136,48 @@ def test_files_of_the_caller_win_over_builders(tmp_path):
     assert given.find("SqueezeNet 224").macs == 264_192
     with pytest.raises(WorkloadError, match="is not NAME=FILE"):
         parse_models(("SqueezeNet",))
+
+
+def test_names_of_files_match_whatever_their_spelling(tmp_path):
+    builders()["autoencoder"]().save(tmp_path / "mine.h5", shape_only=True)
+    given = Workloads({"SqueezeNet (224)": tmp_path / "mine.h5", "never asked": tmp_path / "mine.h5"})
+    assert given.find("squeezenet_224").macs == 264_192
+    assert given.unused({"squeezenet_224", "MobileNet"}) == ("never asked",)
+
+
+@pytest.mark.parametrize("file", ["ad01.h5", "ad01_int8.tflite"])
+def test_keras_and_tflite_files_serve_as_models(file):
+    path = SHARED.parents[1] / "models" / "mlperf_tiny" / file
+    if not path.is_file():
+        pytest.skip(f"{path} is absent; set REFQ_SHARED to the folder of shared models")
+    assert Workloads(parse_models((f"Some name={path}",))).find("some name").macs == 264_192
+
+
+@pytest.fixture
+def odd(tmp_path):
+    path = tmp_path / "odd.toml"
+    fact = '{ value = 480, source = "derived: fitted by hand" }'
+    path.write_text(f'base = "edgetpu"\nname = "odd"\nclock_mhz = {fact}\n')
+    return str(path)
+
+
+@pytest.mark.parametrize("mode", ["fit", "leave_one_out"])
+def test_a_device_that_cannot_be_fitted_is_reported_and_the_others_go_on(folder, odd, mode):
+    text = command.run(str(folder), (odd, "edgetpu"), **{mode: True})
+    (reason,) = [line for line in text.splitlines() if line.startswith("skipped: ")]
+    assert reason == "skipped: odd: clock_mhz is marked as fitted and priors.toml has none for systolic"
+    rows = [line.split()[1] for line in text.splitlines() if line.startswith("table.csv")]
+    assert rows == ["edgetpu"]
+    found = json.loads(command.run(str(folder), (odd, "edgetpu"), form="json", **{mode: True}))
+    assert set(found["skipped"]) == {"odd"}
+    assert {row["device"] for row in found["rows"]} == {"edgetpu"}
+
+
+def test_names_without_a_model_and_files_without_a_row_are_reported(folder, tmp_path):
+    builders()["autoencoder"]().save(tmp_path / "mine.h5", shape_only=True)
+    text = command.run(str(folder), ("edgetpu",), (f"Somebody={tmp_path / 'mine.h5'}",))
+    assert "not compared: 1 rows, no model is known by the name 'Nobody 224'; give --model NAME=FILE" in text
+    assert "--model Somebody: no row of this folder has that name" in text
 
 
 def test_a_folder_without_tables_is_refused(tmp_path):
