@@ -5,6 +5,7 @@ from __future__ import annotations
 from models.methods.method import Method, clipping
 from refq.quantizers.learning import (
     InformationRetentionWeights,
+    LossAwareSignWeights,
     ScaledSignWeights,
     SignWeights,
     clipped,
@@ -16,6 +17,7 @@ from refq.quantizers.learning import (
 BINARY: dict[str, Method] = {
     "BinaryConnect": Method(bits="1 / 8", rules={"weights": SignWeights()}, more=clipping, unit=True),
     "BWN": Method(bits="1 / 8", rules={"weights": ScaledSignWeights()}),
+    "LAB": Method(bits="1 / 8", rules={"weights": LossAwareSignWeights()}),
     "BNN": Method(bits="1 / 1", rules={"weights": SignWeights(), "sign": clipped}, more=clipping, unit=True),
     "XNOR-Net": Method(bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": clipped}),
     "BNN+": Method(bits="1 / 1", rules={"weights": ScaledSignWeights(estimator=sign_swish()), "sign": sign_swish()}),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from models.methods.method import Method
-from refq.quantizers.learning import TernaryWeights, TrainedTernaryWeights
+from refq.quantizers.learning import LossAwareTernaryWeights, TernaryWeights, TrainedTernaryWeights
 
 TERNARY: dict[str, Method] = {
-    "TWN": Method(bits="2 / 8", rules={"weights": TernaryWeights()}),
+    "TWN": Method(bits="2 / 8", rules={"weights": TernaryWeights(per_channel=False)}),
+    "TWN, a scale a filter": Method(bits="2 / 8", rules={"weights": TernaryWeights()}),
+    "LAT, exact": Method(bits="2 / 8", rules={"weights": LossAwareTernaryWeights()}),
+    "LAT, approximate": Method(bits="2 / 8", rules={"weights": LossAwareTernaryWeights(exact=False)}),
     "TTQ": Method(bits="2 / 8", rules={"weights": TrainedTernaryWeights()}),
 }

@@ -16,7 +16,7 @@ from refq.training.losses import (
 )
 from refq.training.low_precision import half, half_slopes, integer_slopes, noisy_slopes
 from refq.training.network import Network
-from refq.training.optimizers import Optimizer, adam, adamw, sgd
+from refq.training.optimizers import Optimizer, adam, adamw, scaled, sgd
 from refq.training.quantized import binarize, clip_latent, quantized
 from refq.training.regularizers import proximal, sinusoidal
 from refq.training.schedules import constant, cosine, stepwise, warm_up
@@ -50,6 +50,7 @@ __all__ = [
     "proximal",
     "quantized",
     "save_state",
+    "scaled",
     "sgd",
     "sinusoidal",
     "softmax_cross_entropy",

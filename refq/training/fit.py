@@ -188,7 +188,8 @@ class _Run:
         """One update of the state, in place; the loss before it."""
         part = state.step / self.total
         moment = Moment(training=True, progress=part, rng=rng)
-        tape = forward(self.network, state.values, state.statistics, self.inputs(x), moment)
+        curvatures = self.optimizer.curvature(state.optimizer)
+        tape = forward(self.network, state.values, state.statistics, self.inputs(x), moment, curvatures)
         with np.errstate(all="ignore"):
             value, found = self.measure(tape, targets)
             slopes = tape.gradients(found)

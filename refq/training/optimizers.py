@@ -22,10 +22,14 @@ Update = Callable[[Mapping[str, NDArray[Any]], Values, Values, float], tuple[Val
 
 
 class Optimizer(NamedTuple):
-    """init : values -> state;  update : (gradients, state, values, rate) -> (values, state)."""
+    """init : values -> state;  update : (gradients, state, values, rate) -> (values, state).
+
+    curvature : state -> {name: positive estimate of the loss's second derivatives}, of the steps so far; SGD has none
+    """
 
     init: Callable[[Values], Values]
     update: Update
+    curvature: Callable[[Values], Values] = lambda state: {}
 
 
 def sgd(*, momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0) -> Optimizer:
@@ -72,7 +76,7 @@ def adam(*, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, wei
 
     Notes
     -----
-    Kingma & Ba 2015, algorithm 1.
+    Kingma & Ba 2015, algorithm 1. The denominator is its estimate of curvature.
     """
     return _adam(beta1, beta2, epsilon, weight_decay, decoupled=False)
 
@@ -115,7 +119,41 @@ def _adam(beta1: float, beta2: float, epsilon: float, weight_decay: float, decou
             new[name] = w - real(rate / (1 - beta1**t)) * m / root
         return new, kept
 
-    return Optimizer(init, update)
+    def curvature(state: Values) -> Values:
+        unbiased = 1 - beta2 ** max(int(state["steps"]), 1)
+        moments = {name[2:]: value for name, value in state.items() if name.startswith("v/")}
+        return {name: np.sqrt(v / v.dtype.type(unbiased)) + v.dtype.type(epsilon) for name, v in moments.items()}
+
+    return Optimizer(init, update, curvature)
+
+
+def scaled(optimizer: Optimizer, factors: Mapping[str, float]) -> Optimizer:
+    """An optimizer whose steps are longer or shorter for some values.
+
+        w <- w + factors[name] * (step of the optimizer)
+
+    Parameters
+    ----------
+    factors : name of a value -> factor > 0, 1 for those left out; what a quantizer learns is called tensor//key
+
+    Raises
+    ------
+    RangeError    a factor that is not positive
+    """
+    wrong = [name for name, factor in factors.items() if not factor > 0]
+    if wrong:
+        raise RangeError(f"factors of {wrong} must be positive")
+
+    def update(
+        gradients: Mapping[str, NDArray[Any]], state: Values, values: Values, rate: float
+    ) -> tuple[Values, Values]:
+        new, kept = optimizer.update(gradients, state, values, rate)
+        for name in new.keys() & factors.keys():
+            old = values[name]
+            new[name] = old + old.dtype.type(factors[name]) * (new[name] - old)
+        return new, kept
+
+    return Optimizer(optimizer.init, update, optimizer.curvature)
 
 
 def _check(name: str, value: float) -> None:

@@ -7,7 +7,8 @@ A tensor with a quantizer is there twice: as computed, and (with a mark behind i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,14 @@ class Tape:
         return total
 
 
-def forward(network: Network, values: Values, statistics: Values, inputs: Values, moment: Moment) -> Tape:
+def forward(
+    network: Network,
+    values: Values,
+    statistics: Values,
+    inputs: Values,
+    moment: Moment,
+    curvatures: Mapping[str, Array] = MappingProxyType({}),
+) -> Tape:
     """Run a network on a batch.
 
     Parameters
@@ -69,9 +77,10 @@ def forward(network: Network, values: Values, statistics: Values, inputs: Values
     values, statistics : of `Network.start`; a quantizer without learned values among them starts on what it sees
     inputs : graph input -> real array
     moment : where training stands
+    curvatures : of `Optimizer.curvature`, for the rules of the values they are named after
     """
     tape = Tape()
-    sweep = _Sweep(network, values, statistics, moment, tape)
+    sweep = _Sweep(network, values, statistics, moment, tape, curvatures)
     for name, array in inputs.items():
         sweep.write(name, array)
     for node in network.graph.nodes:
@@ -81,8 +90,16 @@ def forward(network: Network, values: Values, statistics: Values, inputs: Values
 
 
 class _Sweep:
-    def __init__(self, network: Network, values: Values, statistics: Values, moment: Moment, tape: Tape) -> None:
-        self.network, self.values, self.statistics = network, values, statistics
+    def __init__(
+        self,
+        network: Network,
+        values: Values,
+        statistics: Values,
+        moment: Moment,
+        tape: Tape,
+        curvatures: Mapping[str, Array],
+    ) -> None:
+        self.network, self.values, self.statistics, self.curvatures = network, values, statistics, curvatures
         self.moment, self.tape = moment, tape
         self.is_quantized = network.graph.is_quantized or bool(network.quantizers)
 
@@ -101,12 +118,13 @@ class _Sweep:
         if not learned:
             learned = rule.start(array, axis)
             tape.started |= {f"{name}//{key}": value for key, value in learned.items()}
-        if self.moment.training and rule.observed:
-            moved = rule.observe(array, learned, self.moment)
+        moment = replace(self.moment, curvature=self.curvatures[name]) if name in self.curvatures else self.moment
+        if moment.training and rule.observed:
+            moved = rule.observe(array, learned, moment)
             tape.statistics |= {f"{name}//{key}": value for key, value in moved.items()}
             learned = {**learned, **moved}
         keys = [key for key in learned if key not in rule.observed]
-        y, pull, grid = rule.apply(array, axis, learned, self.moment)
+        y, pull, grid = rule.apply(array, axis, learned, moment)
         if grid is not None:
             tape.grids[name] = grid
 

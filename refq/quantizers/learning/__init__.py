@@ -5,6 +5,7 @@ from refq.quantizers.learning.dorefa import DoReFaWeights, UnitActivations, Wrpn
 from refq.quantizers.learning.estimators import clipped, error_decay, identity, polynomial, sign_swish
 from refq.quantizers.learning.fitted import FittedLevelWeights
 from refq.quantizers.learning.gradual import Blended, Latent, QuantizationNoise, Relaxed, SoftSteps
+from refq.quantizers.learning.loss_aware import LossAwareSignWeights, LossAwareTernaryWeights
 from refq.quantizers.learning.lsq import Lsq, LsqPlus
 from refq.quantizers.learning.pact import Pact
 from refq.quantizers.learning.protocol import Learned, Moment, Pull, Trainable
@@ -20,6 +21,8 @@ __all__ = [
     "InformationRetentionWeights",
     "Latent",
     "Learned",
+    "LossAwareSignWeights",
+    "LossAwareTernaryWeights",
     "Lsq",
     "LsqPlus",
     "Moment",

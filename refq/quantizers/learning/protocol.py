@@ -27,11 +27,14 @@ class Moment:
     training : False where a network is only evaluated: nothing is drawn at random, nothing observed
     progress : part of all steps that is behind, in [0, 1]
     rng : for rules that draw
+    curvature : positive, shape of the tensor: the optimizer's estimate of the loss's curvature in every weight; None
+        where it has none
     """
 
     training: bool = False
     progress: float = 1.0
     rng: np.random.Generator | None = None
+    curvature: Array | None = None
 
 
 class Trainable:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from refq.errors import RangeError
-from refq.training import adam, adamw, constant, cosine, sgd, stepwise, warm_up
+from refq.training import adam, adamw, constant, cosine, scaled, sgd, stepwise, warm_up
 
 W, G1, G2 = np.array([[1.0, -2.0]]), np.array([[0.5, 1.0]]), np.array([[-1.0, 0.25]])
 
@@ -72,3 +72,30 @@ def test_settings_outside_their_range_are_refused():
         sgd(momentum=1.0)
     with pytest.raises(RangeError, match="rate=0 must be positive"):
         cosine(0)
+
+
+def test_factors_lengthen_the_steps_of_the_values_they_name():
+    values = {"w": np.array([1.0, -2.0]), "q//alpha": np.array(3.0)}
+    gradients = {"w": np.array([0.5, 0.25]), "q//alpha": np.array(-1.0)}
+    optimizer = scaled(sgd(momentum=0.9), {"q//alpha": 10.0, "unknown": 2.0})
+    state = optimizer.init(values)
+    values, state = optimizer.update(gradients, state, values, 0.1)
+    np.testing.assert_allclose(values["w"], [0.95, -2.025])
+    assert float(values["q//alpha"]) == pytest.approx(3.0 + 10 * 0.1)
+    values, _ = optimizer.update(gradients, state, values, 0.1)
+    assert float(values["q//alpha"]) == pytest.approx(4.0 + 10 * 0.1 * 1.9)
+    with pytest.raises(RangeError, match=r"factors of \['w'\] must be positive"):
+        scaled(sgd(), {"w": 0.0})
+
+
+def test_curvature_is_the_denominator_of_adams_step():
+    optimizer = adam(beta2=0.75, epsilon=0.5)
+    values = {"w": np.array([1.0, -2.0])}
+    state = optimizer.init(values)
+    np.testing.assert_array_equal(optimizer.curvature(state)["w"], [0.5, 0.5])
+    for gradient in ([4.0, 0.0], [0.0, 2.0]):
+        _, state = optimizer.update({"w": np.array(gradient)}, state, values, 0.1)
+    v = np.array([0.75 * 0.25 * 16, 0.25 * 4]) / (1 - 0.75**2)
+    np.testing.assert_allclose(optimizer.curvature(state)["w"], np.sqrt(v) + 0.5)
+    assert scaled(optimizer, {}).curvature(state).keys() == {"w"}
+    assert sgd(momentum=0.9).curvature({"velocity/w": np.ones(2)}) == {}
