@@ -15,6 +15,7 @@ from types import ModuleType
 import numpy as np
 
 from hwsim.arch.catalog import sources
+from hwsim.arch.precision import TAKES, widths
 from hwsim.arch.spec import Arch
 from hwsim.arch.vary import numbers, unit
 from hwsim.cost.area import area_mm2
@@ -25,7 +26,7 @@ from hwsim.cost.traffic import weight_capacity
 from hwsim.engines.base import find_engine
 from hwsim.errors import PrecisionError
 from hwsim.report.data import Bytes, Energy, LayerReport, Precision, Report, Uncertainty
-from hwsim.workload import Workload
+from hwsim.workload import Layer, Workload
 
 
 def estimate(workload: Workload, arch: Arch) -> Report:
@@ -70,9 +71,17 @@ def estimate(workload: Workload, arch: Arch) -> Report:
                 utilization=_ratio(macs, count * most),
                 energy_uj=None if joules is None else Energy(**dict(zip(names, joules[index], strict=True))),
                 bytes=Bytes(weights=weights, input=inputs, output=outputs, dram=dram),
+                precision=_precision(layer),
+                multiplier=layer.nest.multiplier if macs else "",
             )
         )
     return _total(workload, arch, tuple(rows), peak, _warnings(workload, arch, away))
+
+
+def _precision(layer: Layer) -> Precision | None:
+    if not layer.nest.macs:
+        return None
+    return Precision(weights=layer.stored_bits, activations=layer.activation_bits)
 
 
 def _invoke(found: Costs, arch: Arch) -> LayerReport:
@@ -135,6 +144,9 @@ def check_precision(workload: Workload, arch: Arch) -> None:
     ------
     PrecisionError    names the widths that are missing and those there are
     """
+    if arch.array is not None and arch.array.multiplier != "integer":
+        _check_codes(workload, arch, arch.array.multiplier)
+        return
     names = {f"w{la.weight_bits}a{la.activation_bits}" for la in workload.layers if la.nest.macs}
     missing = sorted(names - set(arch.precisions))
     if missing and arch.precisions:
@@ -142,6 +154,22 @@ def check_precision(workload: Workload, arch: Arch) -> None:
             f"{arch.name} has no data path for {', '.join(missing)}: its multipliers take {', '.join(arch.precisions)} "
             "only; choose --weights and --activations from these"
         )
+
+
+def _check_codes(workload: Workload, arch: Arch, multiplier: str) -> None:
+    """Refuse weights that an element without an integer multiplier cannot multiply by."""
+    weight, activation = widths(arch.precisions[0])
+    for layer in workload.layers:
+        if not layer.nest.macs:
+            continue
+        taken = layer.nest.multiplier in ("multiply", *TAKES[multiplier])
+        if not (taken and layer.stored_bits <= weight and layer.activation_bits <= activation):
+            raise PrecisionError(
+                f"{arch.name} multiplies by {' or '.join(TAKES[multiplier])} codes of {weight} bits and activations of "
+                f"{activation}: {layer.op} {layer.name!r} has {layer.nest.multiplier} weights of "
+                f"{layer.stored_bits:g} bits and activations of {layer.activation_bits}; choose a recipe of that kind "
+                "(refq quantizers lists them)"
+            )
 
 
 def _warnings(workload: Workload, arch: Arch, away: np.ndarray) -> list[str]:
@@ -163,7 +191,7 @@ def _warnings(workload: Workload, arch: Arch, away: np.ndarray) -> list[str]:
                 f"does not fit: parameters need {workload.weight_bytes / 1024:.0f} KiB, {arch.name} has "
                 f"{(workload.weight_bytes - over) / 1024:.0f} KiB and no link to stream them; figures are hypothetical"
             )
-    found += _too_small(workload, arch)
+    found += _assumed_codes(workload, arch) + _too_small(workload, arch)
     room = arch.capacity_bytes("activations")
     if workload.activation_peak_bytes > room:
         need = (
@@ -171,6 +199,15 @@ def _warnings(workload: Workload, arch: Arch, away: np.ndarray) -> list[str]:
         )
         found.append(need if arch.link is not None else f"does not fit: {need}; figures are hypothetical")
     return found
+
+
+def _assumed_codes(workload: Workload, arch: Arch) -> list[str]:
+    """Plain integers on an array that multiplies by other codes."""
+    kind = "integer" if arch.array is None else arch.array.multiplier
+    plain = sum(layer.nest.multiplier == "multiply" and layer.nest.macs > 0 for layer in workload.layers)
+    if kind == "integer" or "multiply" in TAKES[kind] or not plain:
+        return []
+    return [f"weights of {plain} layers are taken to be {' or '.join(TAKES[kind])} codes, as {arch.name} needs them"]
 
 
 def _too_small(workload: Workload, arch: Arch) -> list[str]:

@@ -8,7 +8,7 @@ Weights that are codes into tables count the bits of their codes, and the bytes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 BIAS_BYTES = 4
+TABLE_BITS = 8
+"""Of an entry of the tables that codes of weights name"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +54,18 @@ class Layer:
     weight_entropy_bits: float | None = None
 
     @property
+    def stored_bits(self) -> float:
+        """Bits of one weight in memory."""
+        return self.weight_bits if self.nest.weight_bits is None else self.nest.weight_bits
+
+    @property
     def weight_bytes(self) -> int:
         """Bytes of the stored parameters."""
-        bits = self.weight_bits if self.nest.weight_bits is None else self.nest.weight_bits
-        return ceil(self.nest.weights * bits / 8) + self.nest.weight_metadata_bytes + BIAS_BYTES * self.nest.biases
+        return (
+            ceil(self.nest.weights * self.stored_bits / 8)
+            + self.nest.weight_metadata_bytes
+            + BIAS_BYTES * self.nest.biases
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +125,15 @@ def from_layers(layers: Iterable[Layer], name: str = "layers", batch: int = 1) -
     )
 
 
-def from_graph(graph: Graph, batch: int = 1, weights: int = 8, activations: int = 8) -> Workload:
+class Held(NamedTuple):
+    """How weights would be held: bits at the multiplier, stored bits of one weight, how hardware multiplies by them."""
+
+    bits: int = 8
+    stored: float | None = None
+    multiplier: Any = "multiply"
+
+
+def from_graph(graph: Graph, batch: int = 1, weights: int | Held = 8, activations: int = 8) -> Workload:
     """The workload of a graph as it is deployed: batch normalization folded, activations fused.
 
     Parameters
@@ -131,6 +149,7 @@ def from_graph(graph: Graph, batch: int = 1, weights: int = 8, activations: int 
     from refq.layers.registry import layer_class, layer_for
     from refq.transforms import prepare
 
+    assumed = weights if isinstance(weights, Held) else Held(weights)
     if batch < 1:
         raise WorkloadError(f"batch={batch} must be at least 1; give --batch 1 or more")
     for name in graph.inputs:
@@ -154,14 +173,16 @@ def from_graph(graph: Graph, batch: int = 1, weights: int = 8, activations: int 
         held = [(role, name) for role, name in named if name in graph.constants]
         stored = next((name for role, name in held if role != "b"), "")
         nest = nest.with_weights(graph.tensors[stored].codebook if stored else None)
+        if stored and nest.macs and graph.tensors[stored].qparams is None:
+            nest = replace(nest, weight_bits=assumed.stored, multiplier=assumed.multiplier)
         activation_bits = bits(node.outputs[0], activations)
-        narrow = activation_bits if nest.kind == "matmul" else weights
+        narrow = activation_bits if nest.kind == "matmul" else assumed.bits
         layers.append(
             Layer(
                 name=node.name,
                 op=node.op,
                 nest=nest,
-                weight_bits=bits(stored, weights) if stored else narrow,
+                weight_bits=bits(stored, assumed.bits) if stored else narrow,
                 activation_bits=activation_bits,
                 weight_key=stored if nest.weights else "",
                 weight_entropy_bits=entropy_bits(graph.constants[stored]) if stored and nest.weights else None,
@@ -173,7 +194,7 @@ def from_graph(graph: Graph, batch: int = 1, weights: int = 8, activations: int 
         name=graph.name,
         batch=batch,
         layers=tuple(layers),
-        weights=max((la.weight_bits for la in layers if la.weight_key), default=weights),
+        weights=max((ceil(la.stored_bits) for la in layers if la.weight_key), default=assumed.bits),
         activations=max(la.activation_bits for la in layers),
         activation_peak_bytes=_peak(graph, shapes, bits, activations),
         input_bytes=sum(_tensor_bytes(shapes[name], bits(name, activations)) for name in graph.inputs),
@@ -234,6 +255,18 @@ def _grid_bits(grid: Any, recipe: str | Path) -> int:
     return bits
 
 
+def _held(recipe: Any, name: str | Path) -> Held:
+    """How a recipe holds weights; a multiplier of integers reads the 8-bit entries of tables that codes name."""
+    from refq.quantizers.weights import is_coded
+
+    grid = recipe.weights.grid
+    bits, multiplier = _grid_bits(grid, name), getattr(grid, "multiplier", "multiply")
+    if not is_coded(recipe.weights):
+        return Held(bits, None, multiplier)
+    stored = bits * getattr(grid, "stages", 1) / getattr(grid, "width", 1)
+    return Held(TABLE_BITS, stored, "group_rescale" if multiplier == "multiply" else multiplier)
+
+
 def load_workload(
     path: str | Path,
     *,
@@ -252,15 +285,16 @@ def load_workload(
     """
     from refq.io.load import load
 
+    held = Held(weights)
     if recipe is not None:
         from refq.quantizers import find_recipe
 
         chosen = find_recipe(recipe)
-        weights, activations = _grid_bits(chosen.weights.grid, recipe), _grid_bits(chosen.activations.grid, recipe)
-    for name, bits in (("weights", weights), ("activations", activations)):
+        held, activations = _held(chosen, recipe), _grid_bits(chosen.activations.grid, recipe)
+    for name, bits in (("weights", held.bits), ("activations", activations)):
         if not 1 <= bits <= 32:
             raise WorkloadError(f"--{name} {bits} is outside 1..32 bits")
-    return from_graph(load(path, input_shape=input_shape), batch, weights, activations)
+    return from_graph(load(path, input_shape=input_shape), batch, held, activations)
 
 
 class Codes(NamedTuple):

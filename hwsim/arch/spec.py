@@ -17,6 +17,7 @@ import msgspec
 
 from hwsim.arch.binary import BinaryArray
 from hwsim.arch.gpu import TensorCores
+from hwsim.arch.precision import Multiplier, widths
 from hwsim.arch.quantity import Frozen, Quantity
 from hwsim.arch.rows import RowStationary
 from hwsim.arch.spatial import Atomic, MicroArray
@@ -87,6 +88,8 @@ class Array(Frozen, frozen=True):
     overlap: bool = False
     mapping: Literal["im2col", "direct"] = "im2col"
     """What lies along the rows: a filter's whole window, or the channels of one tap"""
+    multiplier: Multiplier = "integer"
+    """What an element forms products with: a multiplier, sign and gate, a shifter, a table in front of a multiplier"""
     sustained_pct: Quantity | None = None
     packed: tuple[Packed, ...] = ()
     """Bit widths at which an element forms several products a cycle, along the reduction"""
@@ -277,9 +280,17 @@ def build(table: Mapping[str, Any], file: str, sources: Mapping[str, Any]) -> Ar
     for engine, table_name in NEEDS.items():
         if arch.engine == engine and getattr(arch, table_name) is None:
             raise SpecError(f"{file}: engine={engine!r} needs a table [{table_name}]; add it")
+    for name in arch.precisions:
+        widths(name, file)
     if arch.binary is not None and not arch.binary.windows:
         raise SpecError(f"{file}: binary.windows is empty; add a table [[binary.windows]]")
-    if arch.array is not None and (odd := {p.precision for p in arch.array.packed} - set(arch.array.precisions)):
+    array = arch.array
+    if array is not None and array.multiplier != "integer" and (len(array.precisions) != 1 or array.packed):
+        raise SpecError(
+            f"{file}: array.multiplier={array.multiplier!r} needs one width in array.precisions and no array.packed; "
+            "leave the others out"
+        )
+    if array is not None and (odd := {p.precision for p in array.packed} - set(array.precisions)):
         raise SpecError(f"{file}: array.packed names {min(odd)!r}, which array.precisions lacks; add it there")
     return arch
 

@@ -8,11 +8,11 @@ hwsim/cost/operators.py, memories from hwsim/cost/sram.py.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 
+from hwsim.arch.precision import widths
 from hwsim.arch.spec import Arch, Memory
 from hwsim.arch.vary import each
 from hwsim.cost.operators import processing_element_um2, requantizer_um2
@@ -32,13 +32,14 @@ def area_mm2(arch: Arch) -> Any:
     if basis.pe_um2 is not None:
         element = basis.pe_um2.value
     elif node is not None:
-        widths = [tuple(map(int, re.findall(r"\d+", name))) for name in array.precisions]
         bits = node.accumulator_bits
         acc = _ACCUMULATOR_BITS if bits is None else bits.value
-        weight, activation = max(w for w, _ in widths), max(a for _, a in widths)
+        weight, activation = (max(bits) for bits in zip(*map(widths, array.precisions), strict=True))
 
         def one(accumulator: float, node_nm: float) -> float:
-            return processing_element_um2(array.dataflow, weight, activation, int(accumulator), node.basis, node_nm)
+            return processing_element_um2(
+                array.dataflow, weight, activation, int(accumulator), node.basis, node_nm, array.multiplier
+            )
 
         element = each(one, acc, node.node_nm.value)
     else:

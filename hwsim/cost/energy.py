@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from hwsim.arch.precision import widths
 from hwsim.arch.spec import Arch, Memory
 from hwsim.arch.technology import off_chip
 from hwsim.arch.vary import each
@@ -97,18 +98,19 @@ def _mac_pj(layers: Layers, arch: Arch) -> Any:
         return np.zeros(len(layers))
     volts = None if node.voltage_v is None else node.voltage_v.value
     acc = 32 if node.accumulator_bits is None else node.accumulator_bits.value
+    kind = "integer" if arch.array is None else arch.array.multiplier
     pairs = set(zip(layers.weight_bits.tolist(), layers.activation_bits.tolist(), strict=True))
 
     def one(weight: int, activation: int) -> Any:
         return each(
-            lambda bits, node_nm, voltage_v: mac_pj(
-                weight, activation, int(bits), node_nm=node_nm, voltage_v=voltage_v
-            ),
+            lambda bits, node_nm, voltage_v: mac_pj(weight, activation, int(bits), kind, node_nm, voltage_v),
             acc,
             node.node_nm.value,
             volts,
         )
 
+    if kind != "integer":
+        return one(*widths(arch.precisions[0])) * np.ones(len(layers))
     return by_width(layers, {f"w{w}a{a}": one(w, a) for w, a in sorted(pairs)}, 0.0)
 
 

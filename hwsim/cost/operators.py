@@ -9,8 +9,8 @@
     codebook             2^k entries of 8 bits selected by k bits, then an 8 x n MAC
 
 Bases: `nangate45` (synthesis, plain), `nangate45_booth`, `nangate45_fa`, `nangate45_booth_fa`, `sky130hd`,
-`horowitz45`. Cell area: divide by the placement density. Energy: Horowitz' table (multiply n^1.98, add linear); an
-operator that is not in it takes the energy of its area, at the energy per area of the 8-bit multiply.
+`horowitz45`. Cell area: divide by the placement density. Energy: Horowitz' table (multiply n^1.98, add linear); a
+product that is not in it takes the energy of its area, at the energy per area of the 8-bit multiply.
 """
 
 from __future__ import annotations
@@ -98,34 +98,48 @@ def mac_um2(
     """
     _check_bits(weight_bits=weight_bits, activation_bits=activation_bits, accumulator_bits=accumulator_bits)
     row = _basis(basis)
-    side = math.sqrt(weight_bits * activation_bits)
-    if kind == "integer" and weight_bits == activation_bits == 1:
-        kind = "binary"
-    if kind == "integer":
-        found = multiplier_um2(weight_bits, activation_bits, basis) + _accumulate_um2(side, accumulator_bits, row)
-    elif kind == "binary":
+    if _is_binary(kind, weight_bits, activation_bits):
         lane = value(row["binary_lane_um2"])
         found = lane + accumulator_bits * value(row["binary_accumulate_um2_per_bit"]) / _LANES
-    elif kind == "ternary":
-        select = activation_bits * value(row["sign_um2_per_bit"]) * (1 + _AND_UM2_SHARE)
-        found = select + _accumulate_um2(_SIZES[0], accumulator_bits, row)
-    elif kind == "pot":
+    else:
+        found = _product_um2(weight_bits, activation_bits, basis, kind)
+        found += _accumulate_um2(_product_side(weight_bits, activation_bits, kind), accumulator_bits, row)
+    own = value(row["node_nm"])
+    return found if node_nm is None else found * area_factor(node_nm, own)
+
+
+def _is_binary(kind: str, weight_bits: int, activation_bits: int) -> bool:
+    return kind == "binary" or (kind == "integer" and weight_bits == activation_bits == 1)
+
+
+def _product_side(weight_bits: int, activation_bits: int, kind: str) -> float:
+    """Width of the square multiplier whose accumulator the unit has; shifters and signs are as shallow as 2 bits."""
+    if kind == "integer":
+        return math.sqrt(weight_bits * activation_bits)
+    return max(_CODEBOOK_VALUE_BITS, activation_bits) if kind == "codebook" else _SIZES[0]
+
+
+def _product_um2(weight_bits: int, activation_bits: int, basis: str, kind: str, switching: bool = False) -> float:
+    """Cell area of what forms one product, without its accumulator; kinds as in `mac_um2`, but for "binary".
+
+    switching : without registers that hold a table, which do not change from product to product
+    """
+    row = _basis(basis)
+    if kind == "integer":
+        return multiplier_um2(weight_bits, activation_bits, basis)
+    if kind == "ternary":
+        return activation_bits * value(row["sign_um2_per_bit"]) * (1 + _AND_UM2_SHARE)
+    if kind == "pot":
         reach = 2 ** max(weight_bits - 1, 0)
         stages = math.log2(reach) if reach > 1 else 0.0
         shifted = activation_bits + reach - 1
-        shifter = shifted * stages * value(row["shift_um2_per_bit_stage"])
-        found = shifter + shifted * value(row["sign_um2_per_bit"]) + _accumulate_um2(_SIZES[0], accumulator_bits, row)
-    elif kind == "codebook":
+        return shifted * (stages * value(row["shift_um2_per_bit_stage"]) + value(row["sign_um2_per_bit"]))
+    if kind == "codebook":
         entries = 2**weight_bits
-        held = entries * _CODEBOOK_VALUE_BITS * value(row["register_um2_per_bit"])
+        held = 0.0 if switching else entries * _CODEBOOK_VALUE_BITS * value(row["register_um2_per_bit"])
         chosen = (entries - 1) * _CODEBOOK_VALUE_BITS * value(row["shift_um2_per_bit_stage"])
-        wide = max(_CODEBOOK_VALUE_BITS, activation_bits)
-        found = held + chosen + multiplier_um2(_CODEBOOK_VALUE_BITS, activation_bits, basis)
-        found += _accumulate_um2(wide, accumulator_bits, row)
-    else:
-        raise SpecError(f"kind={kind!r} is not one of {', '.join(KINDS)}")
-    own = value(row["node_nm"])
-    return found if node_nm is None else found * area_factor(node_nm, own)
+        return held + chosen + multiplier_um2(_CODEBOOK_VALUE_BITS, activation_bits, basis)
+    raise SpecError(f"kind={kind!r} is not one of {', '.join(KINDS)}")
 
 
 def processing_element_um2(
@@ -135,16 +149,17 @@ def processing_element_um2(
     accumulator_bits: int,
     basis: str,
     node_nm: float | None = None,
+    kind: str = "integer",
 ) -> float:
     """MAC with the registers of its place in a systolic array: both operands pass on, what stays is held twice."""
     row = _basis(basis)
     plain, enabled = value(row["register_um2_per_bit"]), value(row["enable_register_um2_per_bit"])
     if dataflow == "os":
-        found = mac_um2(weight_bits, activation_bits, accumulator_bits, basis)
+        found = mac_um2(weight_bits, activation_bits, accumulator_bits, basis, kind)
         found += (weight_bits + activation_bits) * plain + accumulator_bits * enabled
     else:
         stays, passes = (weight_bits, activation_bits) if dataflow == "ws" else (activation_bits, weight_bits)
-        found = multiplier_um2(weight_bits, activation_bits, basis) + passes * plain + 2 * stays * enabled
+        found = _product_um2(weight_bits, activation_bits, basis, kind) + passes * plain + 2 * stays * enabled
         found += accumulator_bits * (value(row["add_um2_per_bit"]) + plain)
     return found if node_nm is None else found * area_factor(node_nm, value(row["node_nm"]))
 
@@ -182,14 +197,14 @@ def mac_pj(
     _check_bits(weight_bits=weight_bits, activation_bits=activation_bits, accumulator_bits=accumulator_bits)
     logic = table("energy")["logic"]
     eight, thirty_two = value(logic["multiply_8_pj"]), value(logic["multiply_32_pj"])
-    if kind == "integer" and weight_bits == activation_bits == 1:
-        kind = "binary"
-    if kind == "integer" and min(weight_bits, activation_bits) > 1:
-        side = math.sqrt(weight_bits * activation_bits)
-        found = _log_between(side, {8: eight, 32: thirty_two}) + add_pj(accumulator_bits)
+    density = eight / multiplier_um2(8, 8, "horowitz45")
+    add = add_pj(accumulator_bits)
+    if _is_binary(kind, weight_bits, activation_bits):
+        found = density * value(_basis("horowitz45")["binary_lane_um2"]) + add / _LANES
+    elif kind == "integer" and min(weight_bits, activation_bits) > 1:
+        found = _log_between(math.sqrt(weight_bits * activation_bits), {8: eight, 32: thirty_two}) + add
     else:
-        density = eight / multiplier_um2(8, 8, "horowitz45")
-        found = density * mac_um2(weight_bits, activation_bits, accumulator_bits, "horowitz45", kind)
+        found = density * _product_um2(weight_bits, activation_bits, "horowitz45", kind, switching=True) + add
     return found * energy_factor(node_nm, voltage_v)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.arch.precision import widths
 from hwsim.arch.spec import Arch
 from hwsim.errors import SpecError
 from hwsim.workload import Layer
@@ -170,7 +170,7 @@ def by_width(layers: Layers, values: Mapping[str, Any], default: float) -> Any:
     """The value of each layer's widths ("w4a8"), which may hold design points; the default where there is none."""
     chosen: Any = np.full(len(layers), default)
     for name, value in values.items():
-        weight, activation = (int(part) for part in re.findall(r"\d+", name))
+        weight, activation = widths(name)
         chosen = np.where((layers.weight_bits == weight) & (layers.activation_bits == activation), value, chosen)
     return chosen
 

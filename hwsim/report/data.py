@@ -39,6 +39,14 @@ class Bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Precision:
+    """Bits of weights, as they are stored, and of activations."""
+
+    weights: float
+    activations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerReport:
     """One row: a layer of the deployed graph, or what an inference costs once."""
 
@@ -53,14 +61,10 @@ class LayerReport:
     energy_uj: Energy | None
     """None where the specification gives no basis for energy"""
     bytes: Bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Precision:
-    """Bits of weights and activations."""
-
-    weights: int
-    activations: int
+    precision: Precision | None = None
+    """None where nothing is multiplied"""
+    multiplier: str = ""
+    """How weights are multiplied by: "multiply", "shift", "sign", "lookup" ..., see `refq.graph.Codebook`"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from hwsim.report.data import LayerReport, Report
 
 _CSV_COLUMNS = (
     *("name", "op", "macs", "cycles", "latency_us", "bound", "utilization"),
+    *("weight_bits", "activation_bits", "multiplier"),
     *("energy_mac_uj", "energy_sram_uj", "energy_dram_uj", "energy_static_uj"),
     *("weights_bytes", "input_bytes", "output_bytes", "dram_bytes"),
 )
@@ -32,7 +33,8 @@ def as_csv(report: Report) -> str:
         parts = ["", "", "", ""] if energy is None else [energy.mac, energy.sram, energy.dram, energy.static]
         moved = row.bytes
         head = (row.name, row.op, row.macs, row.cycles, row.latency_us, row.bound, row.utilization)
-        writer.writerow([*head, *parts, moved.weights, moved.input, moved.output, moved.dram])
+        bits = ["", ""] if row.precision is None else [row.precision.weights, row.precision.activations]
+        writer.writerow([*head, *bits, row.multiplier, *parts, moved.weights, moved.input, moved.output, moved.dram])
     return text.getvalue()
 
 
@@ -80,7 +82,7 @@ def summary(report: Report) -> list[tuple[str, str]]:
 def layer_rows(report: Report) -> list[tuple[str, ...]]:
     """The layer table, header first."""
     total = report.latency_ms * 1e3 or 1.0
-    header = ("layer", "op", "macs", "cycles", "us", "share", "bound", "util", "uJ", "off-chip")
+    header = ("layer", "op", "bits", "macs", "cycles", "us", "share", "bound", "util", "uJ", "off-chip")
     return [header, *(_cells(row, total) for row in report.layers)]
 
 
@@ -88,6 +90,7 @@ def _cells(row: LayerReport, total_us: float) -> tuple[str, ...]:
     return (
         row.name if len(row.name) <= 28 else f"{row.name[:12]}..{row.name[-14:]}",
         row.op,
+        _bits(row),
         f"{row.macs:,}" if row.macs else "",
         f"{row.cycles:,}",
         digits(row.latency_us),
@@ -97,6 +100,14 @@ def _cells(row: LayerReport, total_us: float) -> tuple[str, ...]:
         "" if row.energy_uj is None else digits(row.energy_uj.total),
         size(row.bytes.dram) if row.bytes.dram else "",
     )
+
+
+def _bits(row: LayerReport) -> str:
+    """Bits of weights and activations, and how a weight that is no plain integer is multiplied by."""
+    if row.precision is None:
+        return ""
+    kind = "" if row.multiplier == "multiply" else f" {row.multiplier}"
+    return f"w{row.precision.weights:.3g}a{row.precision.activations}{kind}"
 
 
 def align(rows: list[tuple[str, ...]], left: int = 2) -> list[str]:
@@ -138,7 +149,7 @@ def as_comparison(reports: list[Report]) -> str:
 
 def fitted(rows: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
     """The table without its least important columns, as many as have to go for `width` characters a line."""
-    for name in ("off-chip", "op", "util", "macs", "uJ"):
+    for name in ("off-chip", "op", "util", "bits", "macs", "uJ"):
         if max(map(len, align(rows))) <= width:
             break
         drop = rows[0].index(name)

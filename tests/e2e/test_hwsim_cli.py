@@ -30,6 +30,7 @@ def test_json_has_the_documented_fields_and_totals_equal_the_sums_of_the_layers(
     ]
     assert list(report) == fields
     layer = ["name", "op", "macs", "cycles", "latency_us", "bound", "utilization", "energy_uj", "bytes"]
+    layer += ["precision", "multiplier"]
     assert all(list(row) == layer for row in report["layers"])
     assert report["macs"] == sum(row["macs"] for row in report["layers"]) == 12_501_632
     assert report["cycles"] == sum(row["cycles"] for row in report["layers"])

@@ -2,14 +2,16 @@
 
 import math
 
+import numpy as np
 import pytest
 
 import hwsim
-from hwsim.arch.technology import area_factor, delay_factor, energy_factor, technology
+import refq
+from hwsim.arch.technology import area_factor, delay_factor, energy_factor, table, technology
 from hwsim.cost.operators import processing_element_um2
-from hwsim.errors import SpecError
+from hwsim.errors import PrecisionError, SpecError
 from hwsim.machine.closed_form import systolic_cycles
-from hwsim.workload import from_layers
+from hwsim.workload import from_graph, from_layers, load_workload
 from tests.unit.hwsim.small_layers import conv
 
 
@@ -71,3 +73,66 @@ def test_between_two_nodes_the_factors_lie_between_theirs():
 def test_a_node_or_voltage_out_of_reach_is_refused(arguments, text):
     with pytest.raises(SpecError, match=text):
         technology(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("kind", "recipe", "product_um2", "switched_um2"),
+    [
+        # 8 + 7 bits through 3 stages of a shifter, then a sign; sign and gate of 8 bits; 16 bytes and their selection
+        ("pot", "pot4", lambda r: 15 * (3 * r["shift"] + r["sign"]), None),
+        ("ternary", "w2a8", lambda r: 8 * r["sign"] * 4 / 3, None),
+        (
+            "codebook",
+            "kmeans4",
+            lambda r: 128 * r["register"] + 120 * r["shift"] + r["multiply"],
+            lambda r: 120 * r["shift"] + r["multiply"],
+        ),
+    ],
+)
+def test_an_array_of_other_multipliers_costs_their_gates(kind, recipe, product_um2, switched_um2):
+    names = {
+        "shift": "shift_um2_per_bit_stage",
+        "sign": "sign_um2_per_bit",
+        "register": "register_um2_per_bit",
+        "multiply": "multiply_8x8_um2",
+    }
+    plain, other = hwsim.load_arch("systolic-16x16"), hwsim.load_arch(f"systolic-16x16-{kind}")
+
+    def row(basis):
+        return {short: table("operators")[basis][name]["value"] for short, name in names.items()}
+
+    assert plain.technology is not None
+    here, weight = row(plain.technology.basis), 2 if kind == "ternary" else 4
+    registers = table("operators")[plain.technology.basis]["enable_register_um2_per_bit"]["value"]
+    saved = here["multiply"] - product_um2(here) + 2 * (8 - weight) * registers
+    net = load_workload("models/resnet8.h5", recipe=recipe)
+    before, after = hwsim.estimate(load_workload("models/resnet8.h5"), plain), hwsim.estimate(net, other)
+    assert before.area_mm2 - after.area_mm2 == pytest.approx(256 * saved / 0.65e6)
+    basis = row("horowitz45")
+    pj = 0.2 * (switched_um2 or product_um2)(basis) / basis["multiply"] + 0.1
+    assert sum(r.energy_uj.mac for r in after.layers) == pytest.approx(net.macs * pj / 1e6)
+    assert sum(r.bytes.weights for r in after.layers) < sum(r.bytes.weights for r in before.layers) / 8 * (weight + 1)
+
+
+def test_codes_that_the_elements_cannot_multiply_by_are_refused_and_plain_ones_assumed():
+    pot = hwsim.load_arch("systolic-16x16-pot")
+    with pytest.raises(PrecisionError, match=r"shift codes of 4 bits .* 'conv2d' has lookup weights of 4 bits"):
+        hwsim.estimate(load_workload("models/resnet8.h5", recipe="kmeans4"), pot)
+    with pytest.raises(PrecisionError, match="multiply weights of 8 bits"):
+        hwsim.estimate(load_workload("models/resnet8.h5"), pot)
+    warned = hwsim.estimate(load_workload("models/resnet8.h5", weights=4), pot).warnings
+    assert "weights of 10 layers are taken to be shift codes, as systolic-16x16-pot needs them" in warned
+
+
+def test_a_recipe_and_the_model_it_quantizes_are_costed_alike():
+    graph = refq.load("models/digits.h5")
+    x = np.random.default_rng(0).random((8, 8, 8, 1), dtype=np.float32)
+    arch = hwsim.load_arch("systolic-16x16")
+    for recipe in ("pot4", "binary-code2", "w4g32a8", "vq"):
+        told = load_workload("models/digits.h5", recipe=recipe).layers
+        done = from_graph(refq.quantize(graph, x, recipe=recipe)).layers
+        for a, b in zip(told, done, strict=True):
+            if a.nest.macs:
+                assert (a.weight_bits, a.nest.multiplier) == (b.weight_bits, b.nest.multiplier)
+                assert a.stored_bits == pytest.approx(b.stored_bits, rel=0.35)  # the last code of a row may be partial
+        assert hwsim.estimate(from_layers(told), arch).cycles == hwsim.estimate(from_layers(done), arch).cycles

@@ -44,6 +44,8 @@ def test_a_specification_loads_from_a_path(tmp_path):
         ('"os"', '"rs"', "array.dataflow: Invalid enum value 'rs'"),
         (', source = "estimate: test" }\n[', " }\n[", "clock_mhz has no source; add source = an id of sources.toml"),
         ('{ value = 100, source = "estimate: test" }', "100", "clock_mhz=100 has no source; write clock_mhz = {"),
+        ('"w8a8"', '"int8"', "precision 'int8' is not of the form w8a8"),
+        ('dataflow = "os"', 'dataflow = "os"\nmultiplier = "shift"', "array.multiplier: Invalid enum value 'shift'"),
         ("value = 100", "value = nan", "clock_mhz.value=nan must be a number from 0 to"),
         ("value = 100", "value = 0", "clock_mhz.value=0 must be above 0"),
         ("value = 100", 'value = "fast"', "clock_mhz.value='fast' must be a number"),

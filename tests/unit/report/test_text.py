@@ -1,10 +1,11 @@
 from hwsim.report.text import align, digits, fitted, size
 
 ROWS = [
-    ("layer", "op", "macs", "cycles", "us", "share", "bound", "util", "uJ", "off-chip"),
+    ("layer", "op", "bits", "macs", "cycles", "us", "share", "bound", "util", "uJ", "off-chip"),
     (
         "conv2d_with_a_long_name",
         "Conv2D",
+        "w8a8",
         "2,359,296",
         "5,523",
         "11.50",
