@@ -65,8 +65,8 @@ def unit_weights(graph: Graph) -> Graph:
     return replace(graph, constants=constants)
 
 
-def run(method: Method, given: Start) -> tuple[float, float]:
-    """Accuracy on the fake and the integer path."""
+def run(method: Method, given: Start) -> tuple[float, float, str]:
+    """Accuracy on the fake and the integer path, and the bits, those of weights counted where they are learned."""
     x, y = given.training
     base = given.models[method.wide, method.shortcut]
     base = unit_weights(base) if method.unit else base
@@ -91,7 +91,15 @@ def run(method: Method, given: Start) -> tuple[float, float]:
         until=None if method.trains else 0,
         **settings,
     )
-    return accuracy(trained.graph, given.test, "fake"), accuracy(trained.graph, given.test, "integer")
+    fake, integer = (accuracy(trained.graph, given.test, path) for path in ("fake", "integer"))
+    return fake, integer, method.bits.replace("learned", inner_bits(trained.graph))
+
+
+def inner_bits(graph: Graph) -> str:
+    """Bits of the weights of every layer between the first and the last."""
+    weights = [node.inputs[1] for node in graph.nodes if node.op in ("Conv2D", "Dense")]
+    grids = [graph.tensors[name].qparams for name in weights[1:-1]]
+    return ", ".join(str(grid.bits) for grid in grids if grid is not None)
 
 
 def percentages(parts: Any) -> list[str]:
@@ -122,8 +130,14 @@ def table(seeds: int, names: list[str], report: Callable[[str], None]) -> str:
         began = time.perf_counter()
         found = [run(METHODS[name], given) for given in starts]
         seconds = (time.perf_counter() - began) / seeds
-        fake, integer = zip(*found, strict=True)
-        cells = [name, METHODS[name].bits, *percentages(fake), f"{100 * np.mean(integer):.1f}", f"{seconds:.1f}"]
+        fake, integer, bits = zip(*found, strict=True)
+        cells = [
+            name,
+            "; ".join(dict.fromkeys(bits)),
+            *percentages(fake),
+            f"{100 * np.mean(integer):.1f}",
+            f"{seconds:.1f}",
+        ]
         row = f"| {' | '.join(cells)} |"
         report(row)
         lines.append(row)

@@ -8,10 +8,12 @@ from refq.quantizers.learning import (
     LossAwareSignWeights,
     ScaledSignWeights,
     SignWeights,
+    StochasticSign,
     clipped,
     error_decay,
     polynomial,
     sign_swish,
+    target_propagation,
 )
 
 BINARY: dict[str, Method] = {
@@ -23,4 +25,13 @@ BINARY: dict[str, Method] = {
     "BNN+": Method(bits="1 / 1", rules={"weights": ScaledSignWeights(estimator=sign_swish()), "sign": sign_swish()}),
     "Bi-Real": Method(bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": polynomial}, shortcut=True),
     "IR-Net": Method(bits="1 / 1", rules={"weights": InformationRetentionWeights(), "sign": error_decay()}),
+    "stochastic neurons, straight through": Method(
+        bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": StochasticSign(estimator=clipped, steepness=4.0)}
+    ),
+    "stochastic neurons, unbiased": Method(
+        bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": StochasticSign(steepness=4.0)}
+    ),
+    "target propagation": Method(
+        bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": target_propagation(weighted=True)}
+    ),
 }

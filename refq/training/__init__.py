@@ -18,7 +18,7 @@ from refq.training.low_precision import half, half_slopes, integer_slopes, noisy
 from refq.training.network import Network
 from refq.training.optimizers import Optimizer, adam, adamw, scaled, sgd
 from refq.training.quantized import binarize, clip_latent, quantized
-from refq.training.regularizers import proximal, sinusoidal
+from refq.training.regularizers import proximal, sinusoidal, sinusoidal_widths
 from refq.training.schedules import constant, cosine, stepwise, warm_up
 from refq.training.sweep import Tape, forward
 
@@ -53,6 +53,7 @@ __all__ = [
     "scaled",
     "sgd",
     "sinusoidal",
+    "sinusoidal_widths",
     "softmax_cross_entropy",
     "squared_hinge",
     "stepwise",

@@ -63,6 +63,7 @@ def fit(
     checkpoint: str | Path | None = None,
     until: int | None = None,
     reads: tuple[str, ...] = (),
+    start_samples: int | None = None,
 ) -> Trained:
     """Train a graph.
 
@@ -86,8 +87,8 @@ def fit(
     checkpoint : file that is written after every epoch, and from which the run goes on if it is there; the result is
         that of a run that never stopped
     until : stop after this many epochs, as an interruption would; the schedule is that of `epochs`
-
     reads : tensors the loss sees besides the output: it gets (outputs, *tensors), and gives a gradient for each
+    start_samples : how many of the first samples learned values of quantizers start on; default one batch
 
     Raises
     ------
@@ -106,7 +107,7 @@ def fit(
     x, y = data
     per_epoch = -(-samples(x, y) // batch_size)
     run.total = per_epoch * epochs
-    state = _first_state(run, x, seed, batch_size, checkpoint)
+    state = _first_state(run, x, seed, start_samples or batch_size, checkpoint)
     rng = np.random.default_rng()
     rng.bit_generator.state = state.rng
     last = epochs if until is None else min(until, epochs)
@@ -128,14 +129,14 @@ def fit(
     return Trained(graph=run.settled(state, x), history=tuple(state.history), state=state)
 
 
-def _first_state(run: _Run, x: Any, seed: int, batch_size: int, checkpoint: str | Path | None) -> State:
+def _first_state(run: _Run, x: Any, seed: int, count: int, checkpoint: str | Path | None) -> State:
     values, statistics = run.network.start(run.dtype)
     if checkpoint is not None and Path(checkpoint).exists():
         state = load_state(checkpoint)
         check_resumable(state, values, checkpoint)
         return state
     rng = np.random.default_rng(seed)
-    first = x[:batch_size] if not isinstance(x, tuple) else tuple(part[:batch_size] for part in x)
+    first = x[:count] if not isinstance(x, tuple) else tuple(part[:count] for part in x)
     tape = forward(run.network, values, statistics, run.inputs(first), Moment())
     for name, value in tape.started.items():
         tensor, key = name.split("//")
@@ -211,8 +212,17 @@ class _Run:
         names = (self.output, *self.reads)
         arrays: Any = tuple(tape.values[tape.seen(name)] for name in names)
         value, slopes = self.loss(arrays if self.reads else arrays[0], targets)
+        if tape.wants_losses:
+            tape.losses = self.of_samples(arrays, targets)
         many = slopes if self.reads else (slopes,)
         return value, {name: slope.astype(self.dtype) for name, slope in zip(names, many, strict=True)}
+
+    def of_samples(self, arrays: tuple[Array, ...], targets: Any) -> Array:
+        """The loss of every sample of a batch."""
+        found: list[float] = []
+        for outputs, target in batches(arrays, targets, 1):
+            found.append(self.loss(outputs if self.reads else outputs[0], target)[0])
+        return np.array(found, self.dtype)
 
     def check(self, state: State, tape: Tape, loss: float, slopes: Values, saved: str | Path | None) -> None:
         """TrainingError where a number is not finite, or the loss has left all proportion to the first one."""

@@ -14,6 +14,7 @@ from refq.graph import Graph, QParams
 from refq.layers import MacLayer, layer_class
 from refq.quantizers.apply import dequantize_array
 from refq.quantizers.learning.protocol import Trainable
+from refq.quantizers.learning.stochastic import StochasticSign
 
 Array = NDArray[Any]
 Values = dict[str, Array]
@@ -33,7 +34,7 @@ class Network:
     ----------
     graph : Graph
     quantizers : tensor name -> rule, for weights and activations
-    surrogates : op -> gradient rule that takes the place of the layer's (Binarize)
+    surrogates : op -> gradient rule that takes the place of the layer's (Binarize), or units that are drawn
     slopes : rule for the gradients that multiply-accumulate layers get, such as `integer_slopes`
     storage : what becomes of every activation while training, such as `half`
     frozen : names of constants that stay as they are
@@ -43,7 +44,9 @@ class Network:
 
     graph: Graph
     quantizers: Mapping[str, Trainable] = field(default_factory=dict[str, Trainable])
-    surrogates: Mapping[str, Surrogate] = field(default_factory=dict[str, Surrogate])
+    surrogates: Mapping[str, Surrogate | StochasticSign] = field(
+        default_factory=dict[str, "Surrogate | StochasticSign"]
+    )
     slopes: SlopeRule | None = None
     storage: Callable[[Array], Array] | None = None
     frozen: frozenset[str] = frozenset()

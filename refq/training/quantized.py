@@ -14,6 +14,7 @@ from refq.layers.base import FixedGrid
 from refq.quantization import quantize
 from refq.quantizers.learning.estimators import Estimator
 from refq.quantizers.learning.protocol import Trainable
+from refq.quantizers.learning.stochastic import StochasticSign
 from refq.quantizers.learning.straight_through import Averaged, StraightThrough
 from refq.quantizers.recipes import RECIPES
 from refq.quantizers.uniform import Uniform
@@ -29,7 +30,7 @@ def quantized(
     *,
     weights: Trainable | None = None,
     activations: Trainable | None = None,
-    sign: Estimator | None = None,
+    sign: Estimator | StochasticSign | None = None,
     whole: bool = False,
     fold: bool = False,
     delay: float = 0.0,
@@ -39,14 +40,14 @@ def quantized(
 
     Every tensor gets the grid that `refq.quantize` with recipe "int8" gives it, as a rule that follows weights and
     observed activations; `weights` and `activations` take the place of these rules in the layers between the first and
-    the last multiply-accumulate layer, `activations` behind a ReLU.
+    the last multiply-accumulate layer, `activations` behind a ReLU, or behind anything where they take negative values.
 
     Parameters
     ----------
     graph : float Graph
     calibration : a batch of inputs
     weights, activations : rules; None: 8 bits, ranges of weights and moving averages of activations
-    sign : activations become -1 and +1 (`Binarize` in place of ReLU), with this gradient; see `binarize`
+    sign : activations become -1 and +1 (`Binarize` in place of ReLU), with this gradient, or drawn; see `binarize`
     whole : take in the first and the last layer
     fold : batch normalization is folded before training, else trained and kept as a node
     delay : part of the training before which 8-bit activations are not rounded
@@ -75,7 +76,9 @@ def quantized(
         if weights is not None:
             rules[node.inputs[1]] = weights
         source = _source(base, node.inputs[0])
-        if activations is not None and _is_nonnegative(base, source) and source in rules:
+        if activations is None or source not in rules:
+            continue
+        if activations.takes_negative or _is_nonnegative(base, source):
             rules[source] = activations
     surrogates = {} if sign is None else {"Binarize": sign}
     return Network(graph=base, quantizers=rules, surrogates=surrogates, frozen_statistics=frozen_statistics)

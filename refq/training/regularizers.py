@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from math import pi
+from math import ceil, log, pi
 from typing import Any
 
 import numpy as np
 
 from refq.quantizers.learning.gradual import Latent
 from refq.quantizers.learning.protocol import Moment
+from refq.quantizers.learning.wave import WaveWeights
 from refq.training.network import Network, Values, channel_axis, learned_of
 
 
@@ -63,6 +64,46 @@ def sinusoidal(network: Network, strength: float) -> Any:
             weight = w.dtype.type(strength * progress)
             total += float(weight * (np.sin(pi * w / step) ** 2).sum())
             slopes[name] = (weight * w.dtype.type(pi) / step * np.sin(2 * pi * w / step)).astype(w.dtype)
+        return total, slopes
+
+    return penalty
+
+
+def sinusoidal_widths(network: Network, strength: float, cost: float, settle: float = 0.5) -> Any:
+    """A penalty for `fit`: a sine whose zeros are the levels of `WaveWeights`, its period learned for every layer.
+
+        R = a * sum over layers of sum sin(pi w v)**2 / 2**beta + cost * sum beta,   v = 2**beta - 1
+        dR/dw = a * pi v sin(2 pi w v) / 2**beta
+        dR/dbeta = cost + a * log 2 * sum (pi w sin(2 pi w v) - sin(pi w v)**2 / 2**beta)
+        a = strength * progress / settle, at most strength
+
+    Parameters
+    ----------
+    strength, cost : lambda_w and lambda_beta
+    settle : part of the training after which beta stays, at its ceiling, and weights move to the levels of that grid
+
+    Notes
+    -----
+    Elthakeb et al. 2020 (WaveQ), section 2, eq. (2)-(3): the amplitude falls as 2**-beta, so that the sine's curvature
+    at a level does not grow without bound and wide layers are not preferred; lambda_w rises, lambda_beta acts until
+    widths are settled (section 3, the three phases).
+    """
+    rules = {name: rule for name, rule in network.quantizers.items() if isinstance(rule, WaveWeights)}
+
+    def penalty(values: Values, progress: float) -> tuple[float, Values]:
+        total, slopes = 0.0, {}
+        amplitude = strength * min(1.0, progress / settle)
+        for name, rule in rules.items():
+            w, is_settled = values[name].astype(np.float64), progress >= settle
+            beta = rule.beta(learned_of(name, values))
+            beta = float(ceil(beta)) if is_settled else beta
+            v, share = 2**beta - 1, 2**-beta
+            sine, double = np.sin(pi * w * v) ** 2, np.sin(2 * pi * w * v)
+            total += amplitude * share * float(sine.sum()) + cost * beta
+            slopes[name] = (amplitude * share * pi * v * double).astype(values[name].dtype)
+            if not is_settled:
+                found = cost + amplitude * log(2) * float((pi * w * double - share * sine).sum())
+                slopes[f"{name}//width"] = np.asarray(rule.pace * found, values[name].dtype)
         return total, slopes
 
     return penalty

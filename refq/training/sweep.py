@@ -20,6 +20,7 @@ from refq.layers import MacLayer, layer_class, layer_for
 from refq.layers.base import FixedGrid
 from refq.quantizers.apply import fake_quantize
 from refq.quantizers.learning.protocol import Moment
+from refq.quantizers.learning.stochastic import StochasticSign
 from refq.training.network import Network, Values, channel_axis, learned_of, real_constant
 from refq.training.normalization import normalize_batch
 
@@ -37,12 +38,15 @@ class Tape:
     grids : tensor name -> grid
     started : learned values that quantizers started with, tensor//name
     statistics : running averages after this batch
+    wants_losses, losses : whether a gradient rule needs the loss of every sample, and these, set before `gradients`
     """
 
     values: Values = field(default_factory=dict)
     grids: dict[str, QParams] = field(default_factory=dict)
     started: Values = field(default_factory=dict)
     statistics: Values = field(default_factory=dict)
+    wants_losses: bool = False
+    losses: Array | None = None
     steps: list[tuple[tuple[str, ...], tuple[str, ...], Pull]] = field(default_factory=list)
 
     def seen(self, name: str) -> str:
@@ -215,11 +219,20 @@ class _Sweep:
         is_live = self.moment.training and self.moment.progress < self.network.frozen_statistics
         if node.op == "BatchNormalization" and is_live:
             return self.normalize(node, layer, arrays)
-        y = layer.forward(*arrays)
         surrogate = self.network.surrogates.get(node.op)
+        if isinstance(surrogate, StochasticSign):
+            return self.draw(surrogate, arrays[0])
+        y = layer.forward(*arrays)
         if surrogate is not None:
             return y, lambda dys: (surrogate(dys[0], arrays[0], self.moment.progress),)
         return y, lambda dys: layer.grad(tuple(dys) if isinstance(y, tuple) else dys[0], *arrays)
+
+    def draw(self, units: StochasticSign, x: Array) -> tuple[Array, Pull]:
+        """Units that are drawn, and their gradient rule, which may need the losses of samples."""
+        tape, moment = self.tape, self.moment
+        tape.wants_losses |= units.is_unbiased
+        y = units.draw(x, moment)
+        return y, lambda dys: (units.slope(dys[0], x, y, tape.losses, moment),)
 
     def normalize(self, node: Node, layer: Any, arrays: list[Any]) -> tuple[Array, Pull]:
         x, gamma, beta = arrays[:3]

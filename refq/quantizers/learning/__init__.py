@@ -2,16 +2,27 @@
 
 from refq.quantizers.learning.binary import InformationRetentionWeights, ScaledSignWeights, SignWeights
 from refq.quantizers.learning.dorefa import DoReFaWeights, UnitActivations, WrpnWeights, quantize_gradient
-from refq.quantizers.learning.estimators import clipped, error_decay, identity, polynomial, sign_swish
+from refq.quantizers.learning.estimators import (
+    clipped,
+    error_decay,
+    identity,
+    polynomial,
+    sign_swish,
+    target_propagation,
+)
 from refq.quantizers.learning.fitted import FittedLevelWeights
-from refq.quantizers.learning.gradual import Blended, Latent, QuantizationNoise, Relaxed, SoftSteps
+from refq.quantizers.learning.gradual import Blended, Latent, QuantizationNoise
 from refq.quantizers.learning.loss_aware import LossAwareSignWeights, LossAwareTernaryWeights
 from refq.quantizers.learning.lsq import Lsq, LsqPlus
 from refq.quantizers.learning.pact import Pact
 from refq.quantizers.learning.protocol import Learned, Moment, Pull, Trainable
 from refq.quantizers.learning.qil import QilWeights
+from refq.quantizers.learning.relaxed import Relaxed
+from refq.quantizers.learning.soft_steps import SoftSteps
+from refq.quantizers.learning.stochastic import StochasticSign
 from refq.quantizers.learning.straight_through import Averaged, StraightThrough
 from refq.quantizers.learning.ternary import TernaryWeights, TrainedTernaryWeights
+from refq.quantizers.learning.wave import WaveWeights
 
 __all__ = [
     "Averaged",
@@ -34,11 +45,13 @@ __all__ = [
     "ScaledSignWeights",
     "SignWeights",
     "SoftSteps",
+    "StochasticSign",
     "StraightThrough",
     "TernaryWeights",
     "Trainable",
     "TrainedTernaryWeights",
     "UnitActivations",
+    "WaveWeights",
     "WrpnWeights",
     "clipped",
     "error_decay",
@@ -46,4 +59,5 @@ __all__ = [
     "polynomial",
     "quantize_gradient",
     "sign_swish",
+    "target_propagation",
 ]

@@ -59,3 +59,26 @@ def error_decay(low: float = 0.1, high: float = 10.0) -> Estimator:
         return (dy * (max(1 / t, 1.0) * t) * (1 - np.tanh(t * x) ** 2)).astype(dy.dtype)
 
     return estimate
+
+
+def target_propagation(weighted: bool = False) -> Estimator:
+    """Every layer learns targets of its own: dx = -t (1 - tanh(x)**2) / N,   t = -sign(dy),   0 where dy = 0.
+
+    Parameters
+    ----------
+    weighted : every unit's loss counts by N |dy|, its share in the loss of the next layer
+
+    Notes
+    -----
+    Friesen & Domingos 2018 (feasible target propagation in mini-batches), algorithm 1 and sections 3.2-3.3: the target
+    of a unit is the sign that lowers the loss of the next layer, and its own loss is the soft hinge 1 + tanh(-t x), the
+    mean over the batch of N samples. The target of the last layer is the label, its loss that of the run. No derivative
+    passes a threshold but by way of targets. With weights and the hinge loss in place of the soft one it would be the
+    clipped straight-through estimator.
+    """
+
+    def estimate(dy: Array, x: Array, progress: float) -> Array:
+        share = dy if weighted else np.sign(dy) / len(dy)
+        return (share * (1 - np.tanh(x) ** 2)).astype(dy.dtype)
+
+    return estimate

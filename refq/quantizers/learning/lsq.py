@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import Literal
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from refq.quantizers.learning.protocol import (
     others,
     steps_of,
 )
+from refq.quantizers.ranges.learned import LsqPlus as LsqPlusRange
+from refq.quantizers.uniform import Uniform
 
 _SMALLEST_STEP = 1e-8
 
@@ -38,24 +41,35 @@ class Lsq(Trainable):
     bits : int in 2..16, from 1 with `nonnegative`
     nonnegative : values behind a ReLU: QN = 0, QP = 2**bits - 1; else QN = 2**(bits - 1), QP = QN - 1
     per_channel : a step an output channel of weights; per tensor as published
+    initial : "mean" 2 mean|x| / sqrt(QP), as in LSQ; "deviation" max(|m - 3 sigma|, |m + 3 sigma|) / 2**(bits - 1) with
+        mean m and deviation sigma, as LSQ+ has it for weights
 
     Notes
     -----
-    Esser et al. 2020, eq. (1)-(5), section 2.1-2.2: N is the number of weights, or of features of an activation; the
-    step starts at 2 mean|x| / sqrt(QP).
+    Esser et al. 2020, eq. (1)-(5), section 2.1-2.2: N is the number of weights, or of features of an activation.
+    "deviation": Bhalgat et al. 2020, section 3.3.
     """
 
     bits: int = 4
     nonnegative: bool = False
     per_channel: bool = False
+    initial: Literal["mean", "deviation"] = "mean"
 
     def __post_init__(self) -> None:
         _check_bits(self.bits, self.nonnegative)
 
+    @property
+    def takes_negative(self) -> bool:
+        return not self.nonnegative
+
     def start(self, x: Array, axis: int | None) -> Learned:
         shared = others(x, axis if self.per_channel else None)
         top = self._grid(np.array(1.0, np.float32), None).qmax - (self._base() if self.nonnegative else 0)
-        step = 2 * np.abs(x).mean(axis=shared) / x.dtype.type(sqrt(top))
+        if self.initial == "deviation":
+            mean, spread = x.mean(axis=shared), 3 * x.std(axis=shared)
+            step = np.maximum(np.abs(mean - spread), np.abs(mean + spread)) / x.dtype.type(1 << (self.bits - 1))
+        else:
+            step = 2 * np.abs(x).mean(axis=shared) / x.dtype.type(sqrt(top))
         return {"step": np.maximum(step, x.dtype.type(_SMALLEST_STEP))}
 
     def _base(self) -> int:
@@ -102,7 +116,9 @@ class LsqPlus(Trainable):
     Notes
     -----
     Bhalgat et al. 2020, eq. (3)-(6), with LSQ's gradient scale g. A grid needs a code for 0: the offset counts as the
-    nearest whole number of steps in [-p, 0]; its gradient passes that rounding. Starts at the extremes of the batch.
+    nearest whole number of steps in [-p, 0]; its gradient passes that rounding. Section 3.3: step and offset start
+    where together they have the least squared error on the data, argmin sum (y - x)**2; `start_samples` of
+    `refq.training.fit` says on how much of it.
     """
 
     bits: int = 4
@@ -110,8 +126,13 @@ class LsqPlus(Trainable):
     def __post_init__(self) -> None:
         _check_bits(self.bits, False)
 
+    @property
+    def takes_negative(self) -> bool:
+        return True
+
     def start(self, x: Array, axis: int | None) -> Learned:
-        low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
+        ranges, grid = LsqPlusRange(), Uniform(bits=self.bits)
+        low, high = (float(end[0]) for end in ranges.limits(ranges.observe(None, x.reshape(1, -1)), grid))
         step = max((high - low) / ((1 << self.bits) - 1), _SMALLEST_STEP)
         return {"step": np.asarray(step, x.dtype), "offset": np.asarray(low, x.dtype)}
 

@@ -48,9 +48,15 @@ class Trainable:
     -----
     `observed` names learned values that are averages of what was seen, not parameters: `observe` moves them. `axis` is
     the axis of output channels of weights, None for activations; rules with one scale a tensor ignore it.
+    `takes_negative` says of a rule for activations that it has levels below 0.
     """
 
     observed: frozenset[str] = frozenset()
+
+    @property
+    def takes_negative(self) -> bool:
+        """Whether activations may be negative; else the rule stands behind a ReLU only."""
+        return False
 
     def start(self, x: Array, axis: int | None) -> Learned:
         """First values of what is learned, from weights or from the first batch of activations."""

@@ -93,6 +93,10 @@ class Averaged(Trainable):
         if not 0 <= self.momentum < 1:
             raise RangeError(f"momentum={self.momentum} is outside [0, 1)")
 
+    @property
+    def takes_negative(self) -> bool:
+        return True
+
     def start(self, x: Array, axis: int | None) -> Learned:
         return {"low": np.asarray(x.min()), "high": np.asarray(x.max())}
 

@@ -9,14 +9,20 @@ from refq.numerics import LITERT
 from refq.quantizers.apply import dequantize_array
 from refq.quantizers.learning import (
     Lsq,
+    LsqPlus,
     Moment,
     Pact,
+    Relaxed,
     ScaledSignWeights,
     SignWeights,
+    SoftSteps,
+    StochasticSign,
     StraightThrough,
     TernaryWeights,
     TrainedTernaryWeights,
+    WaveWeights,
     clipped,
+    target_propagation,
 )
 from refq.training import adam, binarize, clip_latent, constant, fit, forward, quantized
 from tests.unit.small_graphs import assemble, images, residual
@@ -28,8 +34,14 @@ METHODS = {
     "lsq, folded": {"weights": Lsq(bits=3), "activations": Lsq(bits=3, nonnegative=True), "fold": True},
     "pact": {"weights": StraightThrough(), "activations": Pact(bits=2)},
     "ternary": {"weights": TernaryWeights()},
+    "lsq+": {"weights": Lsq(bits=3, initial="deviation"), "activations": LsqPlus(bits=3)},
+    "soft steps": {"weights": SoftSteps(bits=3), "activations": SoftSteps(bits=3)},
+    "relaxed": {"weights": Relaxed(bits=2)},
+    "learned widths": {"weights": WaveWeights(bits=2.5)},
     "trained ternary": {"weights": TrainedTernaryWeights()},
     "binary weights": {"weights": ScaledSignWeights()},
+    "binary, targets": {"weights": ScaledSignWeights(), "sign": target_propagation()},
+    "binary, drawn": {"weights": ScaledSignWeights(), "sign": StochasticSign(steepness=4.0)},
     "binary": {"weights": SignWeights(), "sign": clipped},
     "everything at 2 bits": {"weights": Lsq(bits=2), "activations": Lsq(bits=2, nonnegative=True), "whole": True},
 }
