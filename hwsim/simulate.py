@@ -26,7 +26,7 @@ from hwsim.engines.systolic import ON_ARRAY, best_shape
 from hwsim.errors import PrecisionError, SpecError, WorkloadError
 from hwsim.estimate import estimate
 from hwsim.machine.array import PRECISIONS, Activity, run
-from hwsim.machine.closed_form import systolic_cycles
+from hwsim.machine.closed_form import split_cycles
 from hwsim.report.simulation import SimulatedLayer, Simulation, Switching
 from hwsim.workload import Codes, IntegerLayer, Workload, from_graph, integer_layers
 
@@ -128,40 +128,40 @@ def simulate_layer(layer: IntegerLayer, arch: Arch, activity: bool = False) -> S
 
     Raises
     ------
-    SpecError         the device has no systolic array, or maps convolutions directly
+    SpecError         the device has no systolic array
     PrecisionError    widths the stepped arrays do not take
     """
     array = arch.array
     if array is None or arch.engine != "systolic":
         raise SpecError(f"{arch.name} has engine {arch.engine!r}; only systolic arrays can be stepped")
-    if array.mapping != "im2col" and layer.nest.FY * layer.nest.FX > 1:
-        raise SpecError(f"{arch.name} maps convolutions directly; the stepped arrays take mapping = 'im2col' only")
     if min(layer.sums.shape) == 0:
         raise WorkloadError(f"layer {layer.name!r} has no outputs; give at least one input")
     precision = precision_of(layer, arch)
     form = PRECISIONS[precision]
     a, b, behind = gemms(layer, pad=-1 if precision == "binary" else None)
     (G, M, K), N = a.shape, b.shape[2]
-    words = -(-K // form.lanes)
+    taps = layer.nest.FY * layer.nest.FX if array.mapping == "direct" and array.dataflow != "os" else 1
+    words = -(-(K // taps) // form.lanes)
     sustained = 1.0 if array.sustained_pct is None else array.sustained_pct.value / 100
     r, c = best_shape(
-        M, N, words, int(array.rows.value), int(array.cols.value), array.dataflow, array.overlap, sustained
+        M, N, words, int(array.rows.value), int(array.cols.value), array.dataflow, array.overlap, sustained, taps
     )
     got = np.empty((G, M, N), np.int64)
     total: Activity | None = None
     reference, cycles = 0, 0
     rng = np.random.default_rng(0)
     for group in range(G):
-        done = run(a[group], b[group], r, c, array.dataflow, array.overlap, precision)
+        done = run(a[group], b[group], r, c, array.dataflow, array.overlap, precision, taps=taps)
         got[group] = done.output + behind[group if len(behind) > 1 else 0]
         cycles += done.cycles
         total = done.activity if total is None else total + done.activity
         if activity:
             noise = (_random(a[group], precision, rng), _random(b[group], precision, rng))
-            reference += _toggles(run(*noise, r, c, array.dataflow, array.overlap, precision).activity)
+            reference += _toggles(run(*noise, r, c, array.dataflow, array.overlap, precision, taps=taps).activity)
     assert total is not None
     sums = np.moveaxis(got, 0, 1).reshape(layer.sums.shape)
-    formula = G * systolic_cycles(M, N, words, r, c, array.dataflow, "rtl", overlap=array.overlap)
+    convention = "rtl-overlapped" if array.overlap else "rtl"
+    formula = G * int(sum(split_cycles(M, N, words, r, c, array.dataflow, convention, taps)))
     return SimulatedLayer(
         name=layer.name,
         op=layer.op,

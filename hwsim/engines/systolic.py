@@ -71,10 +71,10 @@ def _best(
 
 
 def best_shape(
-    M: int, N: int, K: int, rows: int, cols: int, dataflow: str, overlap: bool, sustained: float = 1.0
+    M: int, N: int, K: int, rows: int, cols: int, dataflow: str, overlap: bool, sustained: float = 1.0, passes: int = 1
 ) -> tuple[int, int]:
     """(r, c): the part of the array on which a GEMM takes fewest cycles."""
-    return _best(M, N, K, rows, cols, dataflow, overlap, sustained, 1)[:2]
+    return _best(M, N, K, rows, cols, dataflow, overlap, sustained, passes)[:2]
 
 
 def best_mapping(

@@ -91,24 +91,26 @@ class Run:
     activity: Activity
 
 
-def words(a: Ints, b: Ints, precision: Precision) -> tuple[Ints, Ints, Ints]:
-    """Operands packed along K: a (M, W), b (W, N) and the number of operands in each word (W)."""
-    K, per = a.shape[1], precision.lanes
-    count = -(-K // per)
-    lanes = np.full(count, per, np.int64)
-    lanes[-1] = K - (count - 1) * per
-    if per == 1:
+def words(a: Ints, b: Ints, precision: Precision, parts: int = 1, multiple: int = 1) -> tuple[Ints, Ints, Ints]:
+    """Operands packed along K: a (M, W), b (W, N) and the number of operands in each word (W).
+
+    parts : K is so many equal parts, each filled up with words of no operand to a multiple of `multiple` words
+    """
+    length, per = a.shape[1] // parts, precision.lanes
+    used = -(-length // per)
+    count = used if parts == 1 else -(-used // multiple) * multiple
+    lanes = np.clip(length - np.arange(count) * per, 0, per)
+    if per == 1 and parts == 1:
         return np.ascontiguousarray(a), np.ascontiguousarray(b), lanes
 
     def pack(rows: Ints) -> Ints:
-        codes = (rows > 0) if precision.mode == XNOR else rows & 0xF
-        full = np.zeros((len(rows), count * per), np.uint64)
-        full[:, :K] = codes.astype(np.uint64)
-        shifts = np.arange(per, dtype=np.uint64) * np.uint64(precision.bits)
-        packed = np.bitwise_or.reduce(full.reshape(len(rows), count, per) << shifts, axis=2)
-        return packed.view(np.int64)
+        codes = rows if per == 1 else (rows > 0) if precision.mode == XNOR else rows & 0xF
+        full = np.zeros((len(rows), parts, count * per), np.int64)
+        full[:, :, :length] = codes.reshape(len(rows), parts, length)
+        shifts = np.arange(per) * precision.bits
+        return np.bitwise_or.reduce(full.reshape(len(rows), parts * count, per) << shifts, axis=2)
 
-    return pack(a), np.ascontiguousarray(pack(np.ascontiguousarray(b.T)).T), lanes
+    return pack(a), np.ascontiguousarray(pack(np.ascontiguousarray(b.T)).T), np.tile(lanes, parts)
 
 
 def _operand(name: str, value: Any, precision: str) -> Ints:
@@ -137,6 +139,7 @@ def run(
     overlap: bool = False,
     precision: str = "int8",
     sum_bits: int = 32,
+    taps: int = 1,
 ) -> Run:
     """Step the array until a @ b is out.
 
@@ -148,6 +151,7 @@ def run(
     overlap : shadow accumulators (os), prefetched weights or inputs (ws, is)
     precision : "int8", "int4", "2xint4" (two 4-bit products a clock in an 8-bit element), "binary" (64 signs a clock)
     sum_bits : 1 to 64; sums wrap in two's complement
+    taps : direct mapping: K is so many equal parts, and a tile along the rows of "ws" and "is" holds words of one part
 
     Returns
     -------
@@ -168,6 +172,8 @@ def run(
         raise PrecisionError(f"precision={precision!r} is not one of {', '.join(PRECISIONS)}")
     if dataflow not in DATAFLOWS:
         raise SpecError(f"dataflow={dataflow!r} is not one of {', '.join(DATAFLOWS)}")
+    if taps < 1 or np.shape(a)[-1:] and np.shape(a)[-1] % taps:
+        raise SpecError(f"taps={taps} does not divide K={np.shape(a)[-1]}; give the number of equal parts of K")
     if not 1 <= sum_bits <= 64:
         raise SpecError(f"sum_bits={sum_bits} is outside 1..64; give the width of the accumulator")
     a, b = _operand("a", a, precision), _operand("b", b, precision)
@@ -177,7 +183,7 @@ def run(
     form = PRECISIONS[precision]
     if dataflow == "is":
         a, b = np.ascontiguousarray(b.T), np.ascontiguousarray(a.T)
-    left, right, lanes = words(a, b, form)
+    left, right, lanes = words(a, b, form, 1 if dataflow == "os" else taps, int(rows))
     out = np.zeros((len(left), right.shape[1]), np.int64)
     counts = np.zeros(output_stationary.COUNTERS, np.int64)
     kernel = output_stationary.step if dataflow == "os" else weight_stationary.step

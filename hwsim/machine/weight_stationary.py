@@ -5,7 +5,7 @@ move east; sums enter as zero at the north, move south, and a register below the
 it is written; the partial sums of the tiles along K are added there. Plain: load R edges, stream M, and when the last
 sum is sampled the next tile loads. Overlapped: row r, column c of the next tile's weights goes into a shadow r + c
 edges after the present tile's first activation, the edge at which the PE takes the shadow it already has; tiles enter
-every max(M, R) edges, since the port writes one row an edge.
+every max(M, R) edges, since the port writes one row an edge. A word of no operand leaves its row idle.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def step(
                     if at < tiles and 0 <= m < M:
                         flags = SLOT | (FIRST if m == 0 else 0)
                         k = at // tiles_n * rows + r
-                        if k < K:
+                        if k < K and lanes[k] > 0:
                             flags |= REAL
                             a_in = a[m, k]
                 sum_in = sums[r - 1, c] if r > 0 else 0
@@ -102,7 +102,7 @@ def step(
                     write = tile
                 if write < tiles:
                     kw, n = write // tiles_n * rows + r, write % tiles_n * cols + c
-                    held = kw < K and n < N
+                    held = kw < K and n < N and lanes[kw] > 0
                     if overlap:
                         shadow_at[r, c] = kw if held else -1
                         if held:

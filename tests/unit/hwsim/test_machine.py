@@ -49,6 +49,26 @@ def test_random_arrays_and_products_of_every_precision(flow, overlap, precision)
         check(rng, rows, cols, m, n, k, flow, overlap, precision)
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize("flow", ["ws", "is"])
+def test_direct_mapping_holds_the_channels_of_one_tap_at_a_time(flow, overlap, precision):
+    rng = np.random.default_rng(6)
+    for _ in range(12):
+        rows, cols, m, n, channels, taps = (int(v) for v in rng.integers(1, (9, 9, 20, 20, 30, 10)))
+        a, b = operands(rng, m, n, channels * taps, precision)
+        got = run(a, b, rows, cols, flow, overlap, precision, taps=taps)
+        stream, across = (m, n) if flow == "ws" else (n, m)
+        tiles = taps * -(-(-(-channels // PRECISIONS[precision].lanes)) // rows) * -(-across // cols)
+        plain = 1 + tiles * (2 * rows + cols + stream - 1)
+        closed = 1 + rows + (tiles - 1) * max(stream, rows) + stream + rows + cols - 1 if overlap else plain
+        assert np.array_equal(got.output, a @ b)
+        assert got.cycles == closed
+        assert got.activity.macs == a.size * n
+    with pytest.raises(SpecError, match="taps=2 does not divide K=9"):
+        run(np.ones((1, 9), int), np.ones((9, 1), int), 2, 2, "ws", taps=2)
+
+
 @pytest.mark.parametrize(("case", "counted"), SIMULATED)
 def test_stepped_cycles_equal_counted_verilog(case, counted):
     rows, cols, m, n, k = case

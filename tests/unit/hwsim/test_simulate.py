@@ -143,10 +143,18 @@ def test_wide_operands_and_other_engines_are_refused():
         simulate_layer(layer, ARCH)
     with pytest.raises(SpecError, match="cortex-m4 has engine 'vector'; only systolic arrays can be stepped"):
         simulate_layer(layer, hwsim.load_arch("cortex-m4"))
-    direct = replace(ARCH, array=replace(ARCH.array, mapping="direct"))
-    graph, x = one_layer(*CASES["grouped"])
-    with pytest.raises(SpecError, match="maps convolutions directly"):
-        simulate_layer(integer_layers(graph, x)[0][0], direct)
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize("flow", ["os", "ws", "is"])
+def test_direct_mapping_steps_the_taps_of_a_window_one_after_the_other(flow, overlap):
+    arch = on(flow, overlap)
+    direct = replace(arch, array=replace(arch.array, mapping="direct"))
+    for name in CASES:
+        graph, x = one_layer(*CASES[name])
+        (layer,) = simulate(graph, x, direct).layers
+        assert layer.wrong == 0, name
+        assert layer.cycles == layer.closed_form, name
 
 
 @pytest.mark.parametrize("content", [b"", b"not numpy", None])
