@@ -17,10 +17,11 @@ from refq.training.losses import (
 from refq.training.low_precision import half, half_slopes, integer_slopes, noisy_slopes
 from refq.training.network import Network
 from refq.training.optimizers import Optimizer, adam, adamw, scaled, sgd
-from refq.training.quantized import binarize, clip_latent, quantized
+from refq.training.quantized import clip_latent, quantized
 from refq.training.regularizers import proximal, sinusoidal, sinusoidal_widths
 from refq.training.schedules import constant, cosine, stepwise, warm_up
 from refq.training.sweep import Tape, forward
+from refq.transforms.sign_inputs import binarize, residual_signs, scaled_signs, shifted_signs, without_relu
 
 __all__ = [
     "Network",
@@ -49,9 +50,12 @@ __all__ = [
     "pad_crop",
     "proximal",
     "quantized",
+    "residual_signs",
     "save_state",
     "scaled",
+    "scaled_signs",
     "sgd",
+    "shifted_signs",
     "sinusoidal",
     "sinusoidal_widths",
     "softmax_cross_entropy",
@@ -59,4 +63,5 @@ __all__ = [
     "stepwise",
     "warm_up",
     "with_features",
+    "without_relu",
 ]

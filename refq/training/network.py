@@ -38,6 +38,7 @@ class Network:
     slopes : rule for the gradients that multiply-accumulate layers get, such as `integer_slopes`
     storage : what becomes of every activation while training, such as `half`
     frozen : names of constants that stay as they are
+    trained : names of constants that change though their layer has no parameters, such as a factor of `Multiply`
     frozen_statistics : part of the training after which normalization uses its running averages; 0 always, 1 never
     momentum : of the running averages, average <- momentum * average + (1 - momentum) * batch
     """
@@ -50,15 +51,17 @@ class Network:
     slopes: SlopeRule | None = None
     storage: Callable[[Array], Array] | None = None
     frozen: frozenset[str] = frozenset()
+    trained: frozenset[str] = frozenset()
     frozen_statistics: float = 1.0
     momentum: float = 0.9
 
     def __post_init__(self) -> None:
         if self.graph.shape_only:
             raise GraphError(f"{self.graph.name!r} holds shapes only; training needs weights to start from")
-        unknown = sorted(self.frozen - set(self.graph.constants))
-        if unknown:
-            raise GraphError(f"frozen={unknown} are no constants of {self.graph.name!r}")
+        for field_name, names in (("frozen", self.frozen), ("trained", self.trained)):
+            unknown = sorted(names - set(self.graph.constants))
+            if unknown:
+                raise GraphError(f"{field_name}={unknown} are no constants of {self.graph.name!r}")
 
     def start(self, dtype: Any = np.float32) -> tuple[Values, Values]:
         """(values, statistics): real constants that training changes, and averages it keeps.
@@ -71,7 +74,8 @@ class Network:
             cls = layer_class(node.op)
             for i, name in enumerate(node.inputs):
                 operand = cls.operands[min(i, len(cls.operands) - 1)].strip("*?")
-                if name not in self.graph.constants or operand not in cls.parameters or name in self.frozen:
+                is_parameter = operand in cls.parameters or name in self.trained
+                if name not in self.graph.constants or not is_parameter or name in self.frozen:
                     continue
                 array = real_constant(self.graph, name)
                 if array.dtype.kind != "f":

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from refq.errors import GraphError
-from refq.graph import Graph, Node
-from refq.layers import MacLayer, layer_class
+from refq.graph import Graph
+from refq.layers import layer_class
 from refq.layers.base import FixedGrid
 from refq.quantization import quantize
 from refq.quantizers.learning.estimators import Estimator
@@ -19,9 +18,12 @@ from refq.quantizers.learning.straight_through import Averaged, StraightThrough
 from refq.quantizers.recipes import RECIPES
 from refq.quantizers.uniform import Uniform
 from refq.training.network import Network, Values
+from refq.transforms.sign_inputs import Form, binarize, source, weighted_layers
 
 _WIDE_BITS = 16
 """Of what a normalization that is not folded reads: it stretches the steps of its input."""
+_SCALED = ("BatchNormalization", "Multiply")
+"""Readers of what is so wide where sums of signs are scaled before they are normalized."""
 
 
 def quantized(
@@ -31,6 +33,7 @@ def quantized(
     weights: Trainable | None = None,
     activations: Trainable | None = None,
     sign: Estimator | StochasticSign | None = None,
+    inputs: Form | None = None,
     whole: bool = False,
     fold: bool = False,
     delay: float = 0.0,
@@ -47,7 +50,9 @@ def quantized(
     graph : float Graph
     calibration : a batch of inputs
     weights, activations : rules; None: 8 bits, ranges of weights and moving averages of activations
-    sign : activations become -1 and +1 (`Binarize` in place of ReLU), with this gradient, or drawn; see `binarize`
+    sign : activations become -1 and +1, with this gradient, or drawn
+    inputs : what takes the place of ReLU in front of these layers, of `refq.transforms.sign_inputs`; `binarize` where
+        `sign` is given. The constants it brings are trained
     whole : take in the first and the last layer
     fold : batch normalization is folded before training, else trained and kept as a node
     delay : part of the training before which 8-bit activations are not rounded
@@ -58,10 +63,11 @@ def quantized(
     Keeping the first and last layer at 8 bits is the custom of DoReFa, PACT and LSQ. The trained graph runs on paths
     "fake" and "integer" as it is.
     """
-    prepared = graph if sign is None else binarize(graph)
-    recipe = replace(RECIPES["int8"], intermediate_bits={} if fold else {"BatchNormalization": _WIDE_BITS})
-    base = quantize(prepared, calibration, recipe, fold=fold)
-    macs = [node for node in base.nodes if _is_mac(node) and node.inputs[1] in base.constants]
+    form = inputs or (binarize if sign is not None else None)
+    prepared = graph if form is None else form(graph)
+    wide = dict.fromkeys(() if fold else ("BatchNormalization",) if inputs is None else _SCALED, _WIDE_BITS)
+    base = quantize(prepared, calibration, replace(RECIPES["int8"], intermediate_bits=wide), fold=fold)
+    macs = weighted_layers(base)
     chosen = macs if whole else macs[1:-1]
     rules: dict[str, Trainable] = {}
     for name in (*base.inputs, *(name for node in base.nodes for name in node.outputs)):
@@ -72,36 +78,20 @@ def quantized(
             rules[name] = Averaged(grid=uniform, delay=delay, passing="identity" if is_wide else "clipped")
     for node in macs:
         rules[node.inputs[1]] = StraightThrough()
+    trained = frozenset(prepared.constants) - frozenset(graph.constants)
+    rules |= dict.fromkeys(trained, StraightThrough(per_channel=False))
     for node in chosen:
         if weights is not None:
             rules[node.inputs[1]] = weights
-        source = _source(base, node.inputs[0])
-        if activations is None or source not in rules:
+        found = source(base, node.inputs[0])
+        if activations is None or found not in rules:
             continue
-        if activations.takes_negative or _is_nonnegative(base, source):
-            rules[source] = activations
+        if activations.takes_negative or _is_nonnegative(base, found):
+            rules[found] = activations
     surrogates = {} if sign is None else {"Binarize": sign}
-    return Network(graph=base, quantizers=rules, surrogates=surrogates, frozen_statistics=frozen_statistics)
-
-
-def binarize(graph: Graph) -> Graph:
-    """`Binarize` in place of the ReLU before every multiply-accumulate layer but the first and the last.
-
-    Raises
-    ------
-    GraphError    there is none
-    """
-    macs = [node for node in graph.nodes if _is_mac(node)]
-    wanted = {_source(graph, node.inputs[0]) for node in macs[1:-1]}
-    found = [node for node in graph.nodes if node.op == "Relu" and node.output in wanted]
-    if not found:
-        raise GraphError(f"{graph.name!r} has no ReLU in front of an inner layer that could become a sign")
-    names = {node.name for node in found}
-    nodes = [
-        Node(op="Binarize", name=node.name, inputs=node.inputs, outputs=node.outputs) if node.name in names else node
-        for node in graph.nodes
-    ]
-    return graph.with_nodes(nodes)
+    return Network(
+        graph=base, quantizers=rules, surrogates=surrogates, trained=trained, frozen_statistics=frozen_statistics
+    )
 
 
 def clip_latent(network: Network, limit: float = 1.0) -> Any:
@@ -119,11 +109,6 @@ def clip_latent(network: Network, limit: float = 1.0) -> Any:
     return project
 
 
-def _is_mac(node: Node) -> bool:
-    cls = layer_class(node.op)
-    return issubclass(cls, MacLayer) and "w" in cls.parameters
-
-
 def _has_own_grid(graph: Graph, name: str) -> bool:
     """Whether the grid follows from what the tensor holds, not from its input or the function's range."""
     node = graph.producer(name)
@@ -133,15 +118,6 @@ def _has_own_grid(graph: Graph, name: str) -> bool:
     if isinstance(rule, FixedGrid):
         return False
     return rule != "same" or graph.tensors[node.inputs[0]].qparams is None
-
-
-def _source(graph: Graph, name: str) -> str:
-    """Where the elements of a tensor were computed, before they were only moved or pooled."""
-    node = graph.producer(name)
-    while node is not None and layer_class(node.op).output_grid == "same" and node.clamp is None:
-        name = node.inputs[0]
-        node = graph.producer(name)
-    return name
 
 
 def _is_nonnegative(graph: Graph, name: str) -> bool:

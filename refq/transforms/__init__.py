@@ -5,8 +5,21 @@ from refq.transforms.dynamic_quantize import dynamic_quantize
 from refq.transforms.fold_batchnorm import fold_batchnorm
 from refq.transforms.fuse_activation import fuse_activation
 from refq.transforms.saturate_masks import masked_sums, saturate_masks
+from refq.transforms.sign_inputs import binarize, residual_signs, scaled_signs, shifted_signs, without_relu
 
-__all__ = ["dynamic_quantize", "fold_batchnorm", "fuse_activation", "masked_sums", "prepare", "saturate_masks"]
+__all__ = [
+    "binarize",
+    "dynamic_quantize",
+    "fold_batchnorm",
+    "fuse_activation",
+    "masked_sums",
+    "prepare",
+    "residual_signs",
+    "saturate_masks",
+    "scaled_signs",
+    "shifted_signs",
+    "without_relu",
+]
 
 
 def prepare(graph: Graph) -> Graph:

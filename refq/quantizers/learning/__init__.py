@@ -9,6 +9,7 @@ from refq.quantizers.learning.estimators import (
     polynomial,
     sign_swish,
     target_propagation,
+    within,
 )
 from refq.quantizers.learning.fitted import FittedLevelWeights
 from refq.quantizers.learning.gradual import Blended, Latent, QuantizationNoise
@@ -21,7 +22,7 @@ from refq.quantizers.learning.relaxed import Relaxed
 from refq.quantizers.learning.soft_steps import SoftSteps
 from refq.quantizers.learning.stochastic import StochasticSign
 from refq.quantizers.learning.straight_through import Averaged, StraightThrough
-from refq.quantizers.learning.ternary import TernaryWeights, TrainedTernaryWeights
+from refq.quantizers.learning.ternary import TernaryActivations, TernaryWeights, TrainedTernaryWeights
 from refq.quantizers.learning.wave import WaveWeights
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "SoftSteps",
     "StochasticSign",
     "StraightThrough",
+    "TernaryActivations",
     "TernaryWeights",
     "Trainable",
     "TrainedTernaryWeights",
@@ -60,4 +62,5 @@ __all__ = [
     "quantize_gradient",
     "sign_swish",
     "target_propagation",
+    "within",
 ]

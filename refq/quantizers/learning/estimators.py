@@ -21,6 +21,11 @@ def clipped(dy: Array, x: Array, progress: float) -> Array:
     return dy * (np.abs(x) <= 1)
 
 
+def within(limit: float) -> Estimator:
+    """dx = dy where |x| <= limit; 1/2 for signs of clip(x, 0, 1) - 1/2 (Lin, Zhao & Pan 2017, section 3.2)."""
+    return lambda dy, x, progress: dy * (np.abs(x) <= limit)
+
+
 def polynomial(dy: Array, x: Array, progress: float) -> Array:
     """dx = dy * (2 - 2 |x|) where |x| < 1: the derivative of 2x + x**2 below 0 and 2x - x**2 above.
 

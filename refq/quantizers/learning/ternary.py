@@ -1,4 +1,4 @@
-"""Ternary weights while training: TWN and TTQ."""
+"""Three levels while training: weights of TWN and TTQ, activations of TBN."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refq.errors import RangeError
 from refq.graph.qparams import QParams
-from refq.quantizers.apply import dequantize_array
+from refq.quantizers.apply import dequantize_array, fake_quantize
 from refq.quantizers.learning.protocol import Array, Learned, Moment, Pull, Trainable
+from refq.quantizers.means import positive_scale
 from refq.quantizers.ternary import Ternary
 
 _STEPS = 127
@@ -73,3 +75,49 @@ class TrainedTernaryWeights(Trainable):
             return dy * factor, {name: np.asarray(slope, x.dtype) for name, slope in slopes.items()}
 
         return dequantize_array(codes, grid, x.dtype), pull, grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TernaryActivations(Trainable):
+    """Activations of three levels, beside weights of one bit.
+
+        y = 2 Delta * t,   t = sign(x) where |x| > Delta, else 0;   Delta = delta * (moving average of mean |x|)
+        dt/dx = 1 where |x| <= 1, so that dx = 2 Delta * dy there
+
+    Parameters
+    ----------
+    delta : float > 0
+    momentum : float in [0, 1), of the average: size <- momentum * size + (1 - momentum) * mean |x|
+
+    Notes
+    -----
+    Wan et al. 2018 (TBN), eq. (5)-(6): delta = 0.4, and the levels are t. Codes here are t as well; the grid has the
+    step 2 Delta, since rounding to nearest changes the code at half a step. That factor, one a layer, is taken out by
+    the normalization behind the layer. The paper measures mean |x| of the input at hand; an average over batches is
+    what a grid can hold.
+    """
+
+    delta: float = 0.4
+    momentum: float = 0.9
+
+    observed = frozenset({"size"})
+
+    @property
+    def takes_negative(self) -> bool:
+        return True
+
+    def __post_init__(self) -> None:
+        if not self.delta > 0 or not 0 <= self.momentum < 1:
+            raise RangeError(f"delta={self.delta} must be positive and momentum={self.momentum} in [0, 1)")
+
+    def start(self, x: Array, axis: int | None) -> Learned:
+        return {"size": np.abs(x).mean()}
+
+    def observe(self, x: Array, learned: Learned, moment: Moment) -> Learned:
+        keep = x.dtype.type(self.momentum)
+        return {"size": np.asarray(keep * learned["size"] + (1 - keep) * np.abs(x).mean())}
+
+    def apply(self, x: Array, axis: int | None, learned: Learned, moment: Moment) -> tuple[Array, Pull, QParams | None]:
+        grid = QParams(scale=positive_scale(2 * self.delta * float(learned["size"])), bits=2, narrow=True)
+        slope = x.dtype.type(grid.scale) * (np.abs(x) <= 1)
+        return fake_quantize(x, grid), lambda dy: (dy * slope, {}), grid

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 
 import refq
-from refq.errors import GraphError
 from refq.graph import Node
 from refq.interpret import node_function
 from refq.numerics import LITERT
+from refq.quantizers import ABCWeights
 from refq.quantizers.apply import dequantize_array
 from refq.quantizers.learning import (
+    FittedLevelWeights,
     Lsq,
     LsqPlus,
     Moment,
@@ -18,14 +19,27 @@ from refq.quantizers.learning import (
     SoftSteps,
     StochasticSign,
     StraightThrough,
+    TernaryActivations,
     TernaryWeights,
     TrainedTernaryWeights,
     WaveWeights,
     clipped,
     target_propagation,
+    within,
 )
-from refq.training import adam, binarize, clip_latent, constant, fit, forward, quantized
-from tests.unit.small_graphs import assemble, images, residual
+from refq.training import (
+    adam,
+    clip_latent,
+    constant,
+    fit,
+    forward,
+    quantized,
+    residual_signs,
+    scaled_signs,
+    shifted_signs,
+    without_relu,
+)
+from tests.unit.small_graphs import assemble, images
 
 METHODS = {
     "8 bits": {},
@@ -43,6 +57,14 @@ METHODS = {
     "binary, targets": {"weights": ScaledSignWeights(), "sign": target_propagation()},
     "binary, drawn": {"weights": ScaledSignWeights(), "sign": StochasticSign(steepness=4.0)},
     "binary": {"weights": SignWeights(), "sign": clipped},
+    "xnor-net with its map of scales": {"weights": ScaledSignWeights(), "sign": clipped, "inputs": scaled_signs},
+    "horq": {"weights": ScaledSignWeights(), "sign": clipped, "inputs": residual_signs(2)},
+    "abc-net": {
+        "weights": FittedLevelWeights(levels=ABCWeights(bits=2)),
+        "sign": within(0.5),
+        "inputs": shifted_signs(2),
+    },
+    "tbn": {"weights": ScaledSignWeights(), "activations": TernaryActivations(), "inputs": without_relu},
     "everything at 2 bits": {"weights": Lsq(bits=2), "activations": Lsq(bits=2, nonnegative=True), "whole": True},
 }
 
@@ -144,8 +166,12 @@ def test_a_quantized_run_resumes_with_the_same_bits(tmp_path):
         assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
-def test_inner_activations_become_signs_and_counting_bits_is_what_the_layer_does():
-    graph = binarize(chain())
-    assert [node.op for node in graph.nodes if node.name.startswith("relu")] == ["Binarize", "Binarize", "Relu"]
-    with pytest.raises(GraphError, match="no ReLU in front of an inner layer"):
-        binarize(residual(relu=False))
+def test_thresholds_and_scales_of_several_bases_are_trained_on_their_grids():
+    x, y = task()
+    net = quantized(chain(), x[:32], sign=within(0.5), inputs=shifted_signs(2))
+    assert net.trained == {f"conv{i}/{kind}{n}" for i in (1, 2) for kind in ("shift", "scale") for n in (1, 2)}
+    trained = fit(net, (x, y), epochs=2, batch_size=16, optimizer=adam(), schedule=constant(0.01))
+    for name in net.trained:
+        assert trained.state.values[name] != net.graph.constants[name]
+        grid = trained.graph.tensors[name].qparams
+        assert float(grid.scale) * 127 == pytest.approx(abs(float(trained.state.values[name])), rel=1e-6)

@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from refq.quantizers import ABCWeights, APoT
+from refq.quantizers import ABCWeights, APoT, TernaryActivation
 from refq.quantizers.apply import dequantize_array, fake_quantize
 from refq.quantizers.learning import (
     Averaged,
@@ -27,6 +27,7 @@ from refq.quantizers.learning import (
     SignWeights,
     SoftSteps,
     StraightThrough,
+    TernaryActivations,
     TernaryWeights,
     TrainedTernaryWeights,
     UnitActivations,
@@ -38,6 +39,7 @@ from refq.quantizers.learning import (
     polynomial,
     quantize_gradient,
     sign_swish,
+    within,
 )
 from refq.quantizers.uniform import Uniform
 
@@ -248,6 +250,7 @@ def slope(function, x, dy, step=1e-6):
             lambda x, p: max(1 / (0.1 * 100**p), 1) * np.tanh(0.1 * 100**p * x),
         ),
         (clipped, lambda x, p: np.clip(x, -1, 1)),
+        (within(0.5), lambda x, p: np.clip(x, -0.5, 0.5)),
         (identity, lambda x, p: x),
     ],
 )
@@ -311,3 +314,18 @@ def test_stochastic_rounding_while_training_has_the_weights_as_its_mean():
     np.testing.assert_array_equal(
         rule.apply(x, 0, {}, RESTING)[0], StraightThrough(grid=rule.grid).apply(x, 0, {}, RESTING)[0]
     )
+
+
+def test_ternary_activations_change_at_four_tenths_of_the_mean_magnitude_by_hand():
+    rule = TernaryActivations(delta=0.4, momentum=0.75)
+    x = np.array([[0.3, -0.5, 2.0, -0.39]])
+    y, pull, grid = rule.apply(x, None, {"size": np.float64(1.0)}, RESTING)
+    np.testing.assert_allclose(y, [[0, -0.8, 0.8, 0]], rtol=1e-6)
+    assert (grid.qmin, grid.qmax) == (-1, 1)
+    np.testing.assert_allclose(pull(np.array([[1.0, 2.0, 3.0, 4.0]]))[0], [[0.8, 1.6, 0, 3.2]], rtol=1e-6)
+    moved = rule.observe(x, {"size": np.float64(1.0)}, Moment(training=True))
+    assert float(moved["size"]) == pytest.approx(0.75 + 0.25 * (0.3 + 0.5 + 2.0 + 0.39) / 4)
+    grid_of_paper = TernaryActivation(delta=0.4).fit(x, (0, 0))
+    size = {"size": np.abs(x).mean()}
+    levels = grid_of_paper.dequantize(grid_of_paper.quantize(x))
+    np.testing.assert_array_equal(np.sign(rule.apply(x, None, size, RESTING)[0]), levels)
