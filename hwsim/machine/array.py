@@ -172,7 +172,7 @@ def run(
         raise PrecisionError(f"precision={precision!r} is not one of {', '.join(PRECISIONS)}")
     if dataflow not in DATAFLOWS:
         raise SpecError(f"dataflow={dataflow!r} is not one of {', '.join(DATAFLOWS)}")
-    if taps < 1 or np.shape(a)[-1:] and np.shape(a)[-1] % taps:
+    if taps < 1 or (np.shape(a)[-1:] and np.shape(a)[-1] % taps):
         raise SpecError(f"taps={taps} does not divide K={np.shape(a)[-1]}; give the number of equal parts of K")
     if not 1 <= sum_bits <= 64:
         raise SpecError(f"sum_bits={sum_bits} is outside 1..64; give the width of the accumulator")

@@ -6,7 +6,7 @@ import pytest
 from hwsim.errors import PrecisionError, SpecError
 from hwsim.machine import output_stationary, weight_stationary
 from hwsim.machine.array import PRECISIONS, run
-from hwsim.machine.closed_form import systolic_cycles
+from hwsim.machine.closed_form import ceil_div, systolic_cycles
 from tests.unit.hwsim.test_systolic import SIMULATED
 
 FORMS = [(flow, overlap) for flow in ("os", "ws", "is") for overlap in (False, True)]
@@ -59,7 +59,8 @@ def test_direct_mapping_holds_the_channels_of_one_tap_at_a_time(flow, overlap, p
         a, b = operands(rng, m, n, channels * taps, precision)
         got = run(a, b, rows, cols, flow, overlap, precision, taps=taps)
         stream, across = (m, n) if flow == "ws" else (n, m)
-        tiles = taps * -(-(-(-channels // PRECISIONS[precision].lanes)) // rows) * -(-across // cols)
+        words = ceil_div(channels, PRECISIONS[precision].lanes)
+        tiles = taps * ceil_div(words, rows) * ceil_div(across, cols)
         plain = 1 + tiles * (2 * rows + cols + stream - 1)
         closed = 1 + rows + (tiles - 1) * max(stream, rows) + stream + rows + cols - 1 if overlap else plain
         assert np.array_equal(got.output, a @ b)
