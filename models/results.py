@@ -91,8 +91,9 @@ def run(method: Method, given: Start) -> tuple[float, float, str]:
         until=None if method.trains else 0,
         **settings,
     )
-    fake, integer = (accuracy(trained.graph, given.test, path) for path in ("fake", "integer"))
-    return fake, integer, method.bits.replace("learned", inner_bits(trained.graph))
+    graph = method.after(trained.graph, x)
+    fake, integer = (accuracy(graph, given.test, path) for path in ("fake", "integer"))
+    return fake, integer, method.bits.replace("learned", inner_bits(graph))
 
 
 def inner_bits(graph: Graph) -> str:

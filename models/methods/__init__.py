@@ -6,10 +6,11 @@ from models.methods.levels import LEVELS
 from models.methods.method import Method
 from models.methods.orderings import ORDERINGS, Ordering
 from models.methods.process import PROCESS
+from models.methods.search import SEARCH
 from models.methods.ternary import TERNARY
 from models.methods.uniform import UNIFORM
 
-METHODS: dict[str, Method] = UNIFORM | BINARY | TERNARY | LEVELS | GRADUAL | PROCESS
+METHODS: dict[str, Method] = UNIFORM | BINARY | TERNARY | LEVELS | GRADUAL | SEARCH | PROCESS
 """Rows of the table by name, in its order."""
 
 __all__ = ["METHODS", "ORDERINGS", "Method", "Ordering"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from refq.graph import Graph
 from refq.quantizers import Uniform
 from refq.quantizers.learning import Lsq
 from refq.training import Network, clip_latent
@@ -20,6 +21,7 @@ class Method:
     more : arguments of `fit`, from the network
     network : fields of the Network
     trains : False for plain rounding of the float model
+    after : what becomes of the trained graph, from the graph and the training inputs
     unit : weights start scaled to a largest magnitude of 1, for rules whose interval is [-1, 1]
     wide : times the width
     shortcut, teacher, features : the topology with an addition, logits of a wide float model, and its inner tensors
@@ -30,6 +32,7 @@ class Method:
     more: Callable[[Network], dict[str, Any]] = lambda network: {}
     network: dict[str, Any] = field(default_factory=dict)
     trains: bool = True
+    after: Callable[[Graph, Any], Graph] = lambda graph, x: graph
     unit: bool = False
     wide: int = 1
     shortcut: bool = False

@@ -37,6 +37,8 @@ ORDERINGS = (
     ),
     Ordering("BNN, distillation", "BNN"),
     Ordering("LSQ", "plain rounding, 2 bits"),
+    Ordering("coordinate descent at LSQ's start", "rounding at LSQ's start"),
+    Ordering("target propagation", "BNN"),
 )
 
 

@@ -6,6 +6,7 @@
 
 from refq.training.batches import batches, chain, flip, pad_crop
 from refq.training.checkpoint import State, load_state, save_state
+from refq.training.coordinates import coordinate_descent
 from refq.training.fit import Trained, fit
 from refq.training.losses import (
     distillation,
@@ -36,6 +37,7 @@ __all__ = [
     "chain",
     "clip_latent",
     "constant",
+    "coordinate_descent",
     "cosine",
     "distillation",
     "fit",
