@@ -43,6 +43,7 @@ class Layer:
 
     weight_key : name of the stored weights; layers with equal keys share one copy, "" = none
     weight_entropy_bits : entropy of the codes of one weight, what an entropy coder approaches; None if not known
+    input_zeros : share of zeros among the input with its padding, 0 to 1; None if not known
     """
 
     name: str
@@ -52,6 +53,7 @@ class Layer:
     activation_bits: int = 8
     weight_key: str = ""
     weight_entropy_bits: float | None = None
+    input_zeros: float | None = None
 
     @property
     def stored_bits(self) -> float:

@@ -19,9 +19,12 @@ class RowStationary(Frozen, frozen=True):
     """Filters an element works on at a time, a sum for each"""
     banks: Quantity
     bank_words: Quantity
+    most_columns: Quantity
+    """Outputs of a row worked on at a time; longer rows go in equal parts"""
     words_per_cycle: Quantity
-    """Filters that reach the array in a cycle"""
+    """Filters that reach the array in a cycle; sums that reach it, and that leave it"""
     zeros_pct: Quantity
-    """Zero activations assumed behind the first layer: they are coded off chip, and their products are not computed"""
+    """Zeros among the inputs of the deepest layers, where the workload states none: they are coded off chip, and their
+    products are not computed"""
     code_ratio: Quantity
     """Bits of one coded value that is not zero over the bits of the value"""

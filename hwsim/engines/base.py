@@ -26,7 +26,8 @@ class Layers:
     """Layers as columns, one entry a layer; M, N, K = output pixels, filters, reduction of one group's GEMM.
 
     images: batch; OY, OX, FY, FX, SY, SX: height and width of output, window, stride; rows: vectors of a softmax;
-    weight_entropy_bits: of one weight, its width where not known; owner: index of the first layer with the same weights
+    weight_entropy_bits: of one weight, its width where not known; zeros: share among the inputs, NaN where not known;
+    owner: index of the first layer with the same weights
     """
 
     kind: NDArray[np.str_]
@@ -51,6 +52,7 @@ class Layers:
     weights: Ints
     weight_bytes: Ints
     weight_entropy_bits: Floats
+    zeros: Floats
     owner: Ints
     weight_bits: Ints
     activation_bits: Ints
@@ -104,6 +106,7 @@ def columns(layers: Sequence[Layer]) -> Layers:
     N, G, K, C, OY, OX, FY, FX = np.array(
         [[getattr(nest, letter) for letter in letters] for nest in nests], np.int64
     ).T.reshape(len(letters), -1)
+    zeros = [np.nan if la.input_zeros is None else la.input_zeros for la in layers]
     entropy = [la.weight_bits if la.weight_entropy_bits is None else la.weight_entropy_bits for la in layers]
     return Layers(
         kind=_frozen(np.array([nest.kind for nest in nests], np.str_)),
@@ -128,6 +131,7 @@ def columns(layers: Sequence[Layer]) -> Layers:
         weights=column(lambda a: a.nest.weights),
         weight_bytes=column(lambda a: a.weight_bytes),
         weight_entropy_bits=_frozen(np.array(entropy, np.float64)),
+        zeros=_frozen(np.array(zeros, np.float64)),
         owner=_frozen(_owners([layer.weight_key for layer in layers])),
         weight_bits=column(lambda a: a.weight_bits),
         activation_bits=column(lambda a: a.activation_bits),
