@@ -59,8 +59,8 @@ def coordinate_descent(graph: Graph, x: Any, *, layers: tuple[str, ...] | None =
         node = able[name]
         source, weight = node.inputs[:2]
         codes = _best_codes(graph, node, real[source], trace(graph, x, path="fake")[source], sweeps)
-        tensors = graph.tensors | {weight: replace(graph.tensors[weight], dtype=codes.dtype.name)}
-        graph = replace(graph, constants=graph.constants | {weight: codes}, tensors=tensors)
+        held = replace(graph.tensors[weight], dtype=codes.dtype.name)
+        graph = replace(graph, constants={**graph.constants, weight: codes}, tensors={**graph.tensors, weight: held})
     return graph
 
 

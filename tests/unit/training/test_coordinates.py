@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -57,6 +58,19 @@ def layer_errors(graph, x, codes=None):
     return {node.name: float(((real[node.output] - fake[node.output]) ** 2).sum()) for node in graph.nodes}
 
 
+def assert_no_change_of_one_code_is_better(graph, better, x, layer, places):
+    """Every neighbour of some codes, tried by running the network."""
+    name = f"{layer}/kernel" if f"{layer}/kernel" in graph.constants else "kernel"
+    codes, grid = better.constants[name], better.tensors[name].qparams
+    reached = layer_errors(graph, x, better)[layer]
+    for place in places:
+        for step in (-1, 1):
+            other = codes.copy()
+            other[place] = np.clip(int(codes[place]) + step, grid.qmin, grid.qmax)
+            moved = replace(better, constants={**better.constants, name: other})
+            assert reached <= layer_errors(graph, x, moved)[layer] * 1.01, (place, step)  # outputs are rounded, too
+
+
 def test_outputs_come_nearer_layer_by_layer_and_the_integer_path_agrees():
     x, y = task(96)
     net = quantized(chain(), x[:32], weights=Lsq(bits=2, per_channel=True))
@@ -71,6 +85,8 @@ def test_outputs_come_nearer_layer_by_layer_and_the_integer_path_agrees():
         assert grid == graph.tensors[name].qparams
         assert set(np.unique(codes)) <= {-2, -1, 0, 1}
         assert not np.array_equal(dequantize_array(codes, grid), fake_quantize(graph.constants[name], grid))
+    places = np.random.default_rng(0).integers(0, (6, 3, 3, 6), (12, 4))
+    assert_no_change_of_one_code_is_better(graph, better, x, "conv2", map(tuple, places))
     agree = refq.run(better, x, path="integer").argmax(1) == refq.run(better, x, path="fake").argmax(1)
     assert agree.mean() > 0.9
 
@@ -85,6 +101,7 @@ def test_filters_of_a_group_see_the_channels_of_their_group():
     graph = refq.quantize(assemble([node], {"x": (1, 6, 6, 4), "y": (1, 6, 6, 4)}, {"kernel": kernel}), x, "w4a8")
     better = coordinate_descent(graph, x)
     assert layer_errors(graph, x, better)["conv"] < layer_errors(graph, x)["conv"]
+    assert_no_change_of_one_code_is_better(graph, better, x, "conv", np.ndindex(4, 3, 3, 2))
 
 
 def test_what_cannot_be_optimized_is_named():
