@@ -17,6 +17,7 @@ import msgspec
 
 from hwsim.arch.binary import BinaryArray
 from hwsim.arch.gpu import TensorCores
+from hwsim.arch.kernels import Kernels
 from hwsim.arch.precision import Multiplier, widths
 from hwsim.arch.quantity import Frozen, Quantity
 from hwsim.arch.rows import RowStationary
@@ -154,27 +155,6 @@ class Host(Frozen, frozen=True):
     operations_per_us: Quantity
     rest_follows: bool = False
     """Whether everything after the first such operation stays on the host too"""
-
-
-class Width(Frozen, frozen=True):
-    """Cycles of a MAC at other bit widths over those at 8 bits."""
-
-    precision: str
-    factor: Quantity
-
-
-class Kernels(Frozen, frozen=True):
-    """Cycles of a software stack on a scalar core."""
-
-    convolution_cycles_per_mac: Quantity
-    pointwise_cycles_per_mac: Quantity
-    depthwise_cycles_per_mac: Quantity
-    dense_cycles_per_mac: Quantity
-    cycles_per_output: Quantity
-    cycles_per_operation: Quantity
-    precisions: tuple[str, ...]
-    cycles_per_gathered: Quantity | None = None
-    width: tuple[Width, ...] = ()
 
 
 class Overhead(Frozen, frozen=True):

@@ -3,9 +3,9 @@
     minimise  sum over times ((log predicted - log published) / noise)^2  +  sum over constants (step / spread)^2
 
 The constants are those whose source begins "derived: fitted". Steps are logarithms of their ratio to the prior of
-specs/technology/priors.toml, which holds what is typical of the engine and knows none of the devices' own rows; a speed
-common to all kernels of a core is free. Gauss-Newton with numerical derivatives. Times are latencies of networks, times
-of single kernels, and ratios of kernels at two widths; one measured several times at the same batch and widths counts
+specs/technology/priors.toml, which holds what is typical of the engine, of a core by its kind of kernels; a speed
+common to all kernels of a core is free. Gauss-Newton with numerical derivatives. Times are latencies of networks, of
+single kernels, and ratios of kernels at two widths; one measured several times at the same batch and widths counts
 once, with the geometric mean of its rows. A convolution of one shape is a model like any other.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 
@@ -47,11 +48,12 @@ def priors(arch: Arch) -> dict[str, tuple[float, float, bool]]:
     ------
     SpecError    a constant is marked as fitted and the engine has no prior for it
     """
-    typical = table("priors").get(arch.engine, {})
+    kind = arch.engine if arch.kernels is None else f"{arch.engine}.{arch.kernels.library}"
+    typical = reduce(lambda found, key: found.get(key, {}), kind.split("."), table("priors"))
     found: dict[str, tuple[float, float, bool]] = {}
     for path in constants(arch):
         if path not in typical:
-            raise SpecError(f"{arch.name}: {path} is marked as fitted and priors.toml has none for {arch.engine}")
+            raise SpecError(f"{arch.name}: {path} is marked as fitted and priors.toml has none for {kind}")
         entry = typical[path]
         value = float(entry["value"])
         if entry.get("unit") == "cycles":

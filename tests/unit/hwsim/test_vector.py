@@ -1,11 +1,20 @@
 """Cores with SIMD kernels: MACs a cycle by precision against the published figures."""
 
+import typing
+
 import pytest
 from msgspec.structs import replace
 
 import hwsim
+from hwsim.arch.catalog import archs
+from hwsim.arch.kernels import Kernels
+from hwsim.arch.spec import Overhead, Quantity
+from hwsim.arch.technology import table
+from hwsim.validate.fit import constants, priors
 from hwsim.workload import from_layers
-from tests.unit.hwsim.small_layers import conv
+from tests.unit.hwsim.small_layers import conv, depthwise
+
+KEYS = Kernels.__struct_fields__
 
 
 def macs_per_cycle(arch, weight_bits, activation_bits):
@@ -36,3 +45,65 @@ def test_a_width_without_a_factor_costs_what_eight_bits_cost():
     layers = [conv(8, 8, 8, bits=bits) for bits in (8, 4)]
     eight, four = (hwsim.estimate(from_layers([layer]), plain).layers[1].cycles for layer in layers)
     assert eight == four
+
+
+def core(**kernels):
+    """A core of 1 MHz, where microseconds are cycles, whose costs are 0 but those given; no memory to wait for."""
+    arch = hwsim.load_arch("cortex-m85")
+    free = {
+        key: replace(value, value=0) for key in KEYS if isinstance(value := getattr(arch.kernels, key), Quantity)
+    } | {"lanes": None}
+    given = {key: Quantity(value=value, source="estimate: test") for key, value in kernels.items()}
+    memory = tuple(replace(m, bandwidth_mb_per_s=None) for m in arch.memory)
+    clock = replace(arch.clock_mhz, value=1.0)
+    return replace(
+        arch, kernels=replace(arch.kernels, **{**free, **given}), memory=memory, overhead=Overhead(), clock_mhz=clock
+    )
+
+
+def cycles(layer, arch):
+    return hwsim.estimate(from_layers([layer]), arch).layers[1].cycles
+
+
+def test_a_pixel_of_a_window_is_copied_once_for_all_filters():
+    arch = core(cycles_per_run=7)
+    assert cycles(conv(4, 5, 6, kernel=3), arch) == 7 * 36 * 9 == cycles(conv(40, 50, 6, kernel=3), arch)
+    assert cycles(depthwise(8, 6), arch) == 7 * 36 * 9
+    assert cycles(conv(4, 5, 6, kernel=1), arch) == 0  # the input is the column
+
+
+def test_kernels_without_a_column_walk_the_window_for_every_output():
+    arch = core(cycles_per_tap=7)
+    assert cycles(conv(4, 5, 6, kernel=3), arch) == 7 * 36 * 5 * 9
+    assert cycles(conv(4, 5, 6, kernel=1), arch) == 7 * 36 * 5
+    assert cycles(depthwise(8, 6), arch) == 0  # a tap of a depthwise layer is a MAC
+
+
+def test_a_reduction_fills_whole_vectors():
+    arch = core(convolution_cycles_per_mac=2, lanes=16)
+    assert cycles(conv(3, 5, 6, kernel=3), arch) == 2 * 36 * 5 * 32  # 27 products in two vectors
+    assert cycles(conv(16, 5, 6, kernel=3), arch) == 2 * 36 * 5 * 144
+    assert cycles(depthwise(8, 6), core(depthwise_cycles_per_mac=2, lanes=16)) == 2 * 36 * 8 * 9
+
+
+def test_parameters_wait_for_their_memory():
+    arch = core()
+    slow = replace(arch.memory[0], bandwidth_mb_per_s=Quantity(value=0.5, source="estimate: test"))
+    layer = conv(4, 5, 6, kernel=3)
+    assert cycles(layer, replace(arch, memory=(slow, *arch.memory[1:]))) == 2 * (4 * 5 * 9 + 4 * 5)
+
+
+def test_every_library_has_typical_cycles_for_what_its_devices_fit():
+    libraries = typing.get_args(typing.get_type_hints(Kernels)["library"])
+    assert set(table("priors")["vector"]) == set(libraries)
+    for name in archs():
+        arch = hwsim.load_arch(name)
+        if arch.engine == "vector" and constants(arch):
+            assert set(priors(arch)) == set(constants(arch))
+
+
+def test_a_fit_starts_from_the_kind_of_kernels():
+    arch = hwsim.load_arch("cortex-m4")
+    other = replace(arch, kernels=replace(arch.kernels, library="scalar"))
+    path = "kernels.convolution_cycles_per_mac"
+    assert priors(other)[path][0] > 2 * priors(arch)[path][0]
