@@ -11,7 +11,8 @@ one row of A against them:
 32 bits without saturation in between, so that a wrapped sum is the exact sum modulo 2**32.
 
 `product_block` is the same loop over any of `DOTS`: an instruction sees a row of A as 32-bit words, 4 bytes or 2 int16.
-VPMADDUBSW is not among them: it saturates the sum of two byte products to 16 bits.
+VPMADDUBSW is not among them: it saturates the sum of two byte products to 16 bits. `float_block.py` runs
+the same loop over float32, one a word.
 """
 
 from __future__ import annotations
@@ -27,18 +28,19 @@ from numba.extending import intrinsic
 LANES = 16
 """int32 lanes of a vector."""
 
-_I16, _I32, _I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+_I16, _I32, _I64, _F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dot:
-    """An instruction that adds to each int32 lane the sum of the products in a 32-bit word: 4 bytes, or 2 int16."""
+    """An instruction that adds to each 32-bit lane the sum of the products in a word: 4 bytes, 2 int16, 1 float32."""
 
     llvm: str
     lanes: int
     elements: int
     fused: bool = True
     """Whether the instruction adds to the accumulator itself."""
+    is_float: bool = False
 
 
 DOTS = (
@@ -87,7 +89,7 @@ def dot_block(rows: int, columns: int, even: bool = False) -> Any:
             else:
                 row_places = [builder.add(a, place(r)) for r in range(rows)]
             stride, never = _i64(64 * columns), ir.Constant(ir.IntType(1), 0)
-            _emit_block(builder, rows, columns, DOTS[0], (row_places, *inner, c, stride, c, stride, never))
+            emit_block(builder, rows, columns, DOTS[0], (row_places, *inner, c, stride, c, stride, never))
             return target.get_dummy_value()
 
         return types.void(*[types.intp] * 7), emit
@@ -114,7 +116,7 @@ def _product_block(context, dot, rows, columns, a, row_stride, flip, b, words, s
         accumulate = builder.icmp_signed("!=", start_, _i64(0))
         a_rows = [builder.add(a_, builder.mul(row_stride_, _i64(r))) for r in range(shape[0])]
         operands = (a_rows, _i64(0), _i64(1), b_, words_, start_, *places, accumulate)
-        _emit_block(builder, *shape, kind, operands, flip_ if kind.elements == 4 else None)
+        emit_block(builder, *shape, kind, operands, flip_ if kind.elements == 4 else None)
         return target.get_dummy_value()
 
     return signature, emit
@@ -138,6 +140,11 @@ pointer: Any = intrinsic(_pointer)
 def emit_dot(builder: Any, dot: Dot, accumulator: Any, first: Any, second: Any) -> Any:
     """accumulator + first . second, word by word."""
     vector = accumulator.type
+    if dot.is_float:
+        reals = ir.VectorType(_F32, dot.lanes)
+        function = builder.module.declare_intrinsic(dot.llvm, (), ir.FunctionType(reals, (reals,) * 3))
+        given = [builder.bitcast(operand, reals) for operand in (first, second, accumulator)]
+        return builder.bitcast(builder.call(function, given), vector)
     if dot.fused:
         function = builder.module.declare_intrinsic(dot.llvm, (), ir.FunctionType(vector, (vector,) * 3))
         return builder.call(function, (accumulator, first, second))
@@ -156,7 +163,14 @@ def _fetch(builder: Any, address: Any, count: int) -> None:
         builder.call(fetch, (builder.inttoptr(builder.add(address, _i64(place)), byte), _I32(0), _I32(3), _I32(1)))
 
 
-def _emit_block(builder: Any, rows: int, columns: int, dot: Dot, arguments: Any, flip: Any = None) -> None:
+def emit_block(
+    builder: Any, rows: int, columns: int, dot: Dot, arguments: Any, flip: Any = None, words: Any = (None, None)
+) -> None:
+    """The loop itself.
+
+    flip : bits to flip in each word of A
+    words : bytes between words of A and of B; None where there are no gaps, and vectors of B are aligned
+    """
     first_rows, segment_stride, segments, b, quads, start, start_stride, c, c_stride, accumulate = arguments
     vector = ir.VectorType(_I32, dot.lanes)
     undefined = ir.Constant(vector, ir.Undefined)
@@ -166,6 +180,8 @@ def _emit_block(builder: Any, rows: int, columns: int, dot: Dot, arguments: Any,
         flips = builder.shuffle_vector(one, undefined, ir.Constant(vector, [0] * dot.lanes))
     places = [(r, j) for r in range(rows) for j in range(columns)]
     width = 4 * dot.lanes
+    a_step, b_step = words[0] or _i64(4), words[1] or _i64(width * columns)
+    b_align = width if words[1] is None else 4
 
     def vector_at(address: Any, offset: int, align: int) -> Any:
         loaded = builder.load(builder.inttoptr(builder.add(address, _i64(offset)), vector.as_pointer()))
@@ -198,7 +214,7 @@ def _emit_block(builder: Any, rows: int, columns: int, dot: Dot, arguments: Any,
         phi.add_incoming(value, before)
     a_segment = builder.mul(segment, segment_stride)
     a_rows = [builder.add(first, a_segment) for first in first_rows]
-    b_segment = builder.add(b, builder.mul(builder.mul(segment, quads), _i64(width * columns)))
+    b_segment = builder.add(b, builder.mul(builder.mul(segment, quads), b_step))
     builder.branch(inner)
 
     builder.position_at_end(inner)
@@ -207,11 +223,11 @@ def _emit_block(builder: Any, rows: int, columns: int, dot: Dot, arguments: Any,
     sums = [builder.phi(vector) for _ in places]
     for phi, value in zip(sums, sums_out, strict=True):
         phi.add_incoming(value, outer)
-    b_quad = builder.add(b_segment, builder.mul(quad, _i64(width * columns)))
+    b_quad = builder.add(b_segment, builder.mul(quad, b_step))
     if rows == 1:
         _fetch(builder, b_quad, columns * width)
-    operands = [vector_at(b_quad, j * width, width) for j in range(columns)]
-    offset = builder.mul(quad, _i64(4))
+    operands = [vector_at(b_quad, j * width, b_align) for j in range(columns)]
+    offset = builder.mul(quad, a_step)
     added = []
     for r in range(rows):
         word = builder.load(builder.inttoptr(builder.add(a_rows[r], offset), _I32.as_pointer()))

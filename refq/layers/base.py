@@ -130,7 +130,7 @@ def rescale(codes: Array, grid: QParams, out: QParams, requantizer: Requantizer)
 class MacLayer(Layer):
     """Sums of products plus bias: y = product(x, w) + b, output channels on the last axis.
 
-    A subclass writes `product` and `product_grad`; forward, grad, accumulate and integer follow.
+    A subclass writes `product`, `weight_grad` and `input_grad`; forward, grad, accumulate and integer follow.
     """
 
     operands = ("x", "w", "b?")
@@ -157,8 +157,12 @@ class MacLayer(Layer):
         """The sum of products, in the common type of x and w; padding contributes zero."""
         raise NotImplementedError
 
-    def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
-        """Gradients of `product` with respect to x and w."""
+    def weight_grad(self, dy: Array, x: Array, w: Array) -> Array:
+        """Gradient of `product` with respect to w."""
+        raise NotImplementedError
+
+    def input_grad(self, dy: Array, x: Array, w: Array) -> Array:
+        """Gradient of `product` with respect to x."""
         raise NotImplementedError
 
     def forward(self, x: Array, w: Array, b: Array | None = None) -> Array:
@@ -166,9 +170,12 @@ class MacLayer(Layer):
         return y if b is None else y + b
 
     def grad(self, dy: Array, x: Array, w: Array, b: Array | None = None) -> tuple[Array | None, ...]:
-        dx, dw = self.product_grad(dy, x, w)
+        return self.input_grad(dy, x, w), *self.parameter_grads(dy, x, w, b)
+
+    def parameter_grads(self, dy: Array, x: Array, w: Array, b: Array | None = None) -> tuple[Array | None, ...]:
+        """Gradients with respect to w and b."""
         db = None if b is None else dy.reshape(-1, dy.shape[-1]).sum(axis=0)
-        return dx, dw, db
+        return self.weight_grad(dy, x, w), db
 
     def binary_product(self, x: Array, w: Array) -> NDArray[np.int32] | None:
         """`product` of integers -1 and 1 from bits, padding 0; None where a layer has no such form."""

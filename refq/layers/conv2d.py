@@ -8,17 +8,20 @@ from numpy.typing import NDArray
 
 from refq.errors import ShapeError
 from refq.graph import Codebook, LoopNest
+from refq.layers import convolution
 from refq.layers.base import Array, MacLayer, Shape, elements
 from refq.layers.registry import layer
-from refq.layers.windows import Padding, Pair, Window, crop_image, pad_image, patches, resolve, tap
+from refq.layers.windows import Padding, Pair, Window, pad_image, patches, resolve, tap
 from refq.numerics import Accumulator
 from refq.numerics.bit_convolution import bit_convolution
 from refq.numerics.bit_planes import pack_bits
 from refq.numerics.coded_products import CodedRows, coded_matmul
 from refq.numerics.register_sums import sum_images
 
-_PATCH_BYTES = 4 << 20
-"""Patches are copied for as many images at a time as fit this: caches hold them, and memory is that of one portion."""
+
+def _joined(parts: list[Array], axis: int) -> Array:
+    """What the groups gave, side by side."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)
 
 
 @layer("Conv2D")
@@ -47,23 +50,24 @@ class Conv2D(MacLayer):
     def infer_shape(self, x: Shape, w: Shape, b: Shape | None = None) -> Shape:
         return (x[0], *self.window(x, w).out, w[0])
 
+    def _parts(self, w: Array) -> list[tuple[slice, slice]]:
+        """Input and output channels of each group."""
+        c, o = w.shape[3], len(w) // self.groups
+        return [(slice(g * c, (g + 1) * c), slice(g * o, (g + 1) * o)) for g in range(self.groups)]
+
     def product(self, x: Array, w: Array) -> Array:
         window = self.window(x.shape, w.shape)
-        n, groups, (outputs, _, _, channels) = len(x), self.groups, w.shape
-        y = np.empty((n, *window.out, outputs), np.result_type(x, w))
-        columns = w.reshape(groups, outputs // groups, -1).swapaxes(1, 2)  # (G, FY*FX*C, O/G)
-        step = self._images_at_a_time(x, window)
-        for start in range(0, n, step):
-            seen = patches(pad_image(x[start : start + step], window), window)
-            for g in range(groups):
-                rows = seen[..., g * channels : (g + 1) * channels].reshape(-1, columns.shape[1])
-                part = y[start : start + step, ..., g * (outputs // groups) : (g + 1) * (outputs // groups)]
-                part[...] = (rows @ columns[g]).reshape(part.shape)
-        return y
+        return _joined([convolution.product(x[..., c], w[o], window) for c, o in self._parts(w)], -1)
 
-    def _images_at_a_time(self, x: Array, window: Window) -> int:
-        image_bytes = prod(window.out) * prod(window.kernel) * x.shape[3] * x.itemsize
-        return max(1, _PATCH_BYTES // max(image_bytes, 1))
+    def weight_grad(self, dy: Array, x: Array, w: Array) -> Array:
+        window = self.window(x.shape, w.shape)
+        parts = [convolution.weight_grad(dy[..., o], x[..., c], w[o], window) for c, o in self._parts(w)]
+        return _joined(parts, 0)
+
+    def input_grad(self, dy: Array, x: Array, w: Array) -> Array:
+        window = self.window(x.shape, w.shape)
+        parts = [convolution.input_grad(dy[..., o], x[..., c], w[o], window) for c, o in self._parts(w)]
+        return _joined(parts, -1)
 
     def binary_product(self, x: Array, w: Array) -> NDArray[np.int32] | None:
         if self.groups > 1:
@@ -112,25 +116,6 @@ class Conv2D(MacLayer):
             out=window.out,
             groups=self.groups,
         )
-
-    def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
-        """Notes: dw is one product with the patches a group, dx one product a kernel place, added where it lies."""
-        window = self.window(x.shape, w.shape)
-        padded = pad_image(x, window)
-        dpadded, dw = np.zeros_like(padded), np.zeros_like(w)
-        channels, outputs = w.shape[3], w.shape[0] // self.groups
-        step = self._images_at_a_time(x, window)
-        for start in range(0, len(x), step):
-            seen = patches(padded[start : start + step], window)
-            part, dpart = dy[start : start + step], dpadded[start : start + step]
-            for g in range(self.groups):
-                c, o = slice(g * channels, (g + 1) * channels), slice(g * outputs, (g + 1) * outputs)
-                rows = part[..., o].reshape(-1, outputs)
-                dw[o] += (rows.T @ seen[..., c].reshape(len(rows), -1)).reshape(dw[o].shape)
-                for fy, fx in np.ndindex(*window.kernel):
-                    place = tap(dpart, window, fy, fx)[..., c]
-                    place += (rows @ w[o, fy, fx]).reshape(place.shape)
-        return crop_image(dpadded, window), dw
 
     def nest(self, x: Shape, w: Shape, b: Shape | None = None) -> LoopNest:
         window = self.window(x, w)

@@ -121,16 +121,24 @@ class Conv2DTranspose(MacLayer):
             (reach[0], reach[1]),
         )
 
-    def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
+    def _full_grad(self, dy: Array, x: Array, w: Array) -> tuple[Window, Array]:
+        """dy where the sums were formed, before the crop."""
         window, (top, left), (height, width), size = self._full(x.shape, w.shape)
         full = np.zeros((len(x), *size, len(w)), dy.dtype)
         full[:, top : top + height, left : left + width] = dy
-        dx, dw = np.zeros_like(x), np.zeros_like(w)
+        return window, full
+
+    def weight_grad(self, dy: Array, x: Array, w: Array) -> Array:
+        (window, full), dw = self._full_grad(dy, x, w), np.zeros_like(w)
         for fy, fx in np.ndindex(*window.kernel):
-            seen = tap(full, window, fy, fx)
-            dx += seen @ w[:, fy, fx]
-            dw[:, fy, fx] = np.tensordot(seen, x, ((0, 1, 2), (0, 1, 2)))
-        return dx, dw
+            dw[:, fy, fx] = np.tensordot(tap(full, window, fy, fx), x, ((0, 1, 2), (0, 1, 2)))
+        return dw
+
+    def input_grad(self, dy: Array, x: Array, w: Array) -> Array:
+        (window, full), dx = self._full_grad(dy, x, w), np.zeros_like(x)
+        for fy, fx in np.ndindex(*window.kernel):
+            dx += tap(full, window, fy, fx) @ w[:, fy, fx]
+        return dx
 
     def nest(self, x: Shape, w: Shape, b: Shape | None = None) -> LoopNest:
         return LoopNest(

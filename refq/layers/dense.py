@@ -44,8 +44,11 @@ class Dense(MacLayer):
     def registers(self, x: Array, w: Array, start: Array, accumulator: Accumulator) -> NDArray[np.int64] | None:
         return sum_rows(x, w, start, accumulator)
 
-    def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
-        return dy @ w, dy.reshape(-1, w.shape[0]).T @ x.reshape(-1, w.shape[1])
+    def weight_grad(self, dy: Array, x: Array, w: Array) -> Array:
+        return dy.reshape(-1, w.shape[0]).T @ x.reshape(-1, w.shape[1])
+
+    def input_grad(self, dy: Array, x: Array, w: Array) -> Array:
+        return dy @ w
 
     def nest(self, x: Shape, w: Shape, b: Shape | None = None) -> LoopNest:
         return LoopNest(

@@ -73,15 +73,19 @@ class DepthwiseConv2D(MacLayer):
             y += term
         return y
 
-    def product_grad(self, dy: Array, x: Array, w: Array) -> tuple[Array, Array]:
-        window = self.window(x.shape, w.shape)
+    def weight_grad(self, dy: Array, x: Array, w: Array) -> Array:
+        window, dw = self.window(x.shape, w.shape), np.zeros_like(w)
         padded = pad_image(self._spread(x, w), window)
-        dpadded, dw = np.zeros_like(padded), np.zeros_like(w)
         for fy, fx in np.ndindex(*window.kernel):
-            tap(dpadded, window, fy, fx)[...] += dy * w[0, fy, fx]
             dw[0, fy, fx] = (dy * tap(padded, window, fy, fx)).sum(axis=(0, 1, 2))
-        dx = crop_image(dpadded, window)
-        return dx.reshape(*x.shape, -1).sum(axis=-1), dw
+        return dw
+
+    def input_grad(self, dy: Array, x: Array, w: Array) -> Array:
+        window = self.window(x.shape, w.shape)
+        padded = np.zeros_like(pad_image(self._spread(x, w), window))
+        for fy, fx in np.ndindex(*window.kernel):
+            tap(padded, window, fy, fx)[...] += dy * w[0, fy, fx]
+        return crop_image(padded, window).reshape(*x.shape, -1).sum(axis=-1)
 
     def nest(self, x: Shape, w: Shape, b: Shape | None = None) -> LoopNest:
         window = self.window(x, w)

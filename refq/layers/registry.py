@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from refq.layers.base import Layer
 
 _LAYERS: dict[str, type[Layer]] = {}
-_NOT_LAYERS = {"base", "binary", "comparison", "reduction", "registry", "windows"}
+_NOT_LAYERS = {"base", "binary", "comparison", "convolution", "reduction", "registry", "windows"}
 
 T = TypeVar("T", bound="type[Layer]")
 
