@@ -29,7 +29,8 @@ UNIFORM: dict[str, Method] = {
     "plain rounding, 4 bits": plain(4),
     "plain rounding, 2 bits": plain(2),
     "STE, moving averages": Method(bits="8 / 8"),
-    "STE, normalization folded": Method(bits="8 / 8", rules={"fold": True}),
+    "STE, normalization folded once": Method(bits="8 / 8", rules={"fold": "once"}),
+    "STE, normalization folded at every step": Method(bits="8 / 8", rules={"fold": "always"}),
     "STE, delayed activations": Method(
         bits="4 / 4",
         rules={"weights": StraightThrough(grid=grid(4)), "activations": Averaged(grid=Uniform(bits=4), delay=0.3)},

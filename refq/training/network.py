@@ -15,6 +15,7 @@ from refq.layers import MacLayer, layer_class
 from refq.quantizers.apply import dequantize_array
 from refq.quantizers.learning.protocol import Trainable
 from refq.quantizers.learning.stochastic import StochasticSign
+from refq.training.folding import Folding
 
 Array = NDArray[Any]
 Values = dict[str, Array]
@@ -39,6 +40,7 @@ class Network:
     storage : what becomes of every activation while training, such as `half`
     frozen : names of constants that stay as they are
     trained : names of constants that change though their layer has no parameters, such as a factor of `Multiply`
+    folded : node name -> normalization that is folded into the layer anew at every step
     frozen_statistics : part of the training after which normalization uses its running averages; 0 always, 1 never
     momentum : of the running averages, average <- momentum * average + (1 - momentum) * batch
     """
@@ -52,6 +54,7 @@ class Network:
     storage: Callable[[Array], Array] | None = None
     frozen: frozenset[str] = frozenset()
     trained: frozenset[str] = frozenset()
+    folded: Mapping[str, Folding] = field(default_factory=dict[str, Folding])
     frozen_statistics: float = 1.0
     momentum: float = 0.9
 
@@ -63,6 +66,10 @@ class Network:
             if unknown:
                 raise GraphError(f"{field_name}={unknown} are no constants of {self.graph.name!r}")
 
+    def latent(self, name: str) -> str:
+        """The name under which a run holds the real weights behind a constant."""
+        return next((f.key("kernel") for f in self.folded.values() if f.weight == name), name)
+
     def start(self, dtype: Any = np.float32) -> tuple[Values, Values]:
         """(values, statistics): real constants that training changes, and averages it keeps.
 
@@ -72,6 +79,10 @@ class Network:
         statistics: Values = {}
         for node in self.graph.nodes:
             cls = layer_class(node.op)
+            if node.name in self.folded:
+                values |= self.folded[node.name].starts(("kernel", "gamma", "beta"), dtype)
+                statistics |= self.folded[node.name].starts(("mean", "variance"), dtype)
+                continue
             for i, name in enumerate(node.inputs):
                 operand = cls.operands[min(i, len(cls.operands) - 1)].strip("*?")
                 is_parameter = operand in cls.parameters or name in self.trained
@@ -94,6 +105,8 @@ class Network:
         """
         constants, tensors = dict(self.graph.constants), dict(self.graph.tensors)
         grids = dict(grids)
+        for folding in self.folded.values():
+            values = values | folding.settled(values, statistics)
         for name in constants:
             if name in self.quantizers:
                 x = values.get(name, statistics.get(name, real_constant(self.graph, name)))

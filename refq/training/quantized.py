@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from refq.quantizers.learning.stochastic import StochasticSign
 from refq.quantizers.learning.straight_through import Averaged, StraightThrough
 from refq.quantizers.recipes import RECIPES
 from refq.quantizers.uniform import Uniform
+from refq.training.folding import foldings
 from refq.training.network import Network, Values
 from refq.transforms.sign_inputs import Form, binarize, source, weighted_layers
 
@@ -35,7 +36,7 @@ def quantized(
     sign: Estimator | StochasticSign | None = None,
     inputs: Form | None = None,
     whole: bool = False,
-    fold: bool = False,
+    fold: Literal["never", "once", "always"] = "never",
     delay: float = 0.0,
     frozen_statistics: float = 0.9,
 ) -> Network:
@@ -54,19 +55,22 @@ def quantized(
     inputs : what takes the place of ReLU in front of these layers, of `refq.transforms.sign_inputs`; `binarize` where
         `sign` is given. The constants it brings are trained
     whole : take in the first and the last layer
-    fold : batch normalization is folded before training, else trained and kept as a node
+    fold : of batch normalization: "never" trains it and keeps it as a node, "once" folds it before training, "always"
+        trains it and folds it anew at every step, so that weights are rounded as they will be deployed
     delay : part of the training before which 8-bit activations are not rounded
     frozen_statistics : part of the training after which normalization uses its running averages
 
     Notes
     -----
-    Keeping the first and last layer at 8 bits is the custom of DoReFa, PACT and LSQ. The trained graph runs on paths
-    "fake" and "integer" as it is.
+    fold="always": Jacob et al. 2018, section 3.2; Krishnamoorthi 2018, section 3.2.2 (the running averages take over
+    towards the end). Keeping the first and last layer at 8 bits is the custom of DoReFa, PACT and LSQ. The trained
+    graph runs on paths "fake" and "integer" as it is.
     """
     form = inputs or (binarize if sign is not None else None)
     prepared = graph if form is None else form(graph)
-    wide = dict.fromkeys(() if fold else ("BatchNormalization",) if inputs is None else _SCALED, _WIDE_BITS)
-    base = quantize(prepared, calibration, replace(RECIPES["int8"], intermediate_bits=wide), fold=fold)
+    is_folded = fold != "never"
+    wide = dict.fromkeys(() if is_folded else ("BatchNormalization",) if inputs is None else _SCALED, _WIDE_BITS)
+    base = quantize(prepared, calibration, replace(RECIPES["int8"], intermediate_bits=wide), fold=is_folded)
     macs = weighted_layers(base)
     chosen = macs if whole else macs[1:-1]
     rules: dict[str, Trainable] = {}
@@ -90,7 +94,12 @@ def quantized(
             rules[found] = activations
     surrogates = {} if sign is None else {"Binarize": sign}
     return Network(
-        graph=base, quantizers=rules, surrogates=surrogates, trained=trained, frozen_statistics=frozen_statistics
+        graph=base,
+        quantizers=rules,
+        surrogates=surrogates,
+        trained=trained,
+        folded=foldings(prepared, base) if fold == "always" else {},
+        frozen_statistics=frozen_statistics,
     )
 
 
@@ -101,7 +110,7 @@ def clip_latent(network: Network, limit: float = 1.0) -> Any:
     -----
     Courbariaux et al. 2015 (BinaryConnect), section 2.4.
     """
-    names = [name for name in network.quantizers if name in network.graph.constants]
+    names = [network.latent(name) for name in network.quantizers if name in network.graph.constants]
 
     def project(values: Values, progress: float) -> Values:
         return values | {name: np.clip(values[name], -limit, limit) for name in names}

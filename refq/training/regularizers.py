@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from math import ceil, log, pi
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from refq.errors import GraphError
 from refq.quantizers.learning.gradual import Latent
-from refq.quantizers.learning.protocol import Moment
+from refq.quantizers.learning.protocol import Moment, Trainable
 from refq.quantizers.learning.wave import WaveWeights
 from refq.training.network import Network, Values, channel_axis, learned_of
 
+_Rule = TypeVar("_Rule", bound=Trainable)
 
-def _latent(network: Network) -> dict[str, Latent]:
-    rules = {name: rule for name, rule in network.quantizers.items() if name in network.graph.constants}
-    return {name: rule for name, rule in rules.items() if isinstance(rule, Latent)}
+
+def _weights(network: Network, kind: type[_Rule]) -> dict[str, _Rule]:
+    """The weights on rules of a kind."""
+    found = {
+        name: rule
+        for name, rule in network.quantizers.items()
+        if name in network.graph.constants and isinstance(rule, kind)
+    }
+    folded = [name for name in found if network.latent(name) != name]
+    if folded:
+        raise GraphError(f"weights {folded} are folded at every step; a penalty on their levels needs another `fold`")
+    return found
 
 
 def proximal(network: Network, strength: float) -> Any:
@@ -31,7 +42,7 @@ def proximal(network: Network, strength: float) -> Any:
 
     def project(values: Values, progress: float) -> Values:
         moved = dict(values)
-        for name, rule in _latent(network).items():
+        for name, rule in _weights(network, Latent).items():
             w = values[name]
             y, _, _ = rule.rule.apply(w, channel_axis(network.graph, name), learned_of(name, values), Moment())
             rest = w - y
@@ -55,7 +66,7 @@ def sinusoidal(network: Network, strength: float) -> Any:
 
     def penalty(values: Values, progress: float) -> tuple[float, Values]:
         total, slopes = 0.0, {}
-        for name, rule in _latent(network).items():
+        for name, rule in _weights(network, Latent).items():
             w, axis = values[name], channel_axis(network.graph, name)
             _, _, grid = rule.rule.apply(w, axis, learned_of(name, values), Moment())
             if grid is None:
@@ -88,7 +99,7 @@ def sinusoidal_widths(network: Network, strength: float, cost: float, settle: fl
     at a level does not grow without bound and wide layers are not preferred; lambda_w rises, lambda_beta acts until
     widths are settled (section 3, the three phases).
     """
-    rules = {name: rule for name, rule in network.quantizers.items() if isinstance(rule, WaveWeights)}
+    rules = _weights(network, WaveWeights)
 
     def penalty(values: Values, progress: float) -> tuple[float, Values]:
         total, slopes = 0.0, {}

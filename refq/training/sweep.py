@@ -21,6 +21,7 @@ from refq.layers.base import FixedGrid
 from refq.quantizers.apply import fake_quantize
 from refq.quantizers.learning.protocol import Moment
 from refq.quantizers.learning.stochastic import StochasticSign
+from refq.training.folding import Folding, fold_batch
 from refq.training.network import Network, Values, channel_axis, learned_of, real_constant
 from refq.training.normalization import normalize_batch
 
@@ -152,12 +153,43 @@ class _Sweep:
         layer = layer_class(node.op)
         array = next(s[name] for s in (self.values, self.statistics, self._held(name)) if name in s)
         if issubclass(layer, MacLayer) and place == 2 and self.is_quantized:
-            self.tape.values[name] = array
-            grid = self.bias_grid(node)
-            if grid is not None:
-                self.round(name, grid)
+            self.bias(node, name, array)
             return
         self.write(name, array)
+
+    def bias(self, node: Node, name: str, array: Array) -> None:
+        """Bring a bias onto the tape, on the grid that its layer's operands give it."""
+        self.tape.values[name] = array
+        grid = self.bias_grid(node)
+        if grid is not None:
+            self.round(name, grid)
+
+    def refold(self, node: Node, folding: Folding) -> None:
+        """The folded weight and bias of this step, from the batch's statistics or the running averages."""
+        tape, key = self.tape, folding.key
+        names = [key(part) for part in ("kernel", "gamma", "beta")]
+        kernel, gamma, beta = held = [self.values[name] for name in names]
+        averages = [self.statistics[key(part)] for part in ("mean", "variance")]
+        tape.values |= dict(zip(names, held, strict=True))
+        source, pull = tape.seen(node.inputs[0]), None
+        if self.moment.training and self.moment.progress < self.network.frozen_statistics:
+            batch = fold_batch(folding, layer_for(node), tape.values[source], kernel, gamma, beta)
+            weight, bias, pull = batch.weight, batch.bias, batch.pull
+            for part, old, seen in zip(("mean", "variance"), averages, (batch.mean, batch.variance), strict=True):
+                keep = old.dtype.type(self.network.momentum)
+                tape.statistics[key(part)] = keep * old + (1 - keep) * seen
+        else:
+            weight, bias = folding.folded(*held, *averages)
+
+        def back(dys: list[Array]) -> tuple[Array | None, ...]:
+            dw, db = dys
+            if pull is not None:
+                return pull(dw, db)
+            return None, *folding.pull(dw, db, kernel, gamma, *averages)[:3]
+
+        tape.steps.append(((source, *names), (folding.weight, folding.bias), back))
+        self.write(folding.weight, weight)
+        self.bias(node, folding.bias, bias)
 
     def _held(self, name: str) -> Values:
         array = real_constant(self.network.graph, name)
@@ -174,6 +206,9 @@ class _Sweep:
 
     def compute(self, node: Node) -> None:
         tape = self.tape
+        folding = self.network.folded.get(node.name)
+        if folding is not None:
+            self.refold(node, folding)
         for place, name in enumerate(node.inputs):
             if name in self.network.graph.constants:
                 self.constant(node, place, name)

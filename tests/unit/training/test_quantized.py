@@ -43,9 +43,15 @@ from tests.unit.small_graphs import assemble, images
 
 METHODS = {
     "8 bits": {},
-    "8 bits, folded": {"fold": True},
+    "8 bits, folded": {"fold": "once"},
+    "8 bits, folded at every step": {"fold": "always"},
     "lsq": {"weights": Lsq(bits=3), "activations": Lsq(bits=3, nonnegative=True)},
-    "lsq, folded": {"weights": Lsq(bits=3), "activations": Lsq(bits=3, nonnegative=True), "fold": True},
+    "lsq, folded": {"weights": Lsq(bits=3), "activations": Lsq(bits=3, nonnegative=True), "fold": "once"},
+    "lsq, folded at every step": {
+        "weights": Lsq(bits=3),
+        "activations": Lsq(bits=3, nonnegative=True),
+        "fold": "always",
+    },
     "pact": {"weights": StraightThrough(), "activations": Pact(bits=2)},
     "ternary": {"weights": TernaryWeights()},
     "lsq+": {"weights": Lsq(bits=3, initial="deviation"), "activations": LsqPlus(bits=3)},
