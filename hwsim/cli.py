@@ -141,6 +141,9 @@ def figures(output: str | None, form: str) -> None:
 @click.option("--model", "files", multiple=True, help="NAME=FILE: the file of a published model name; repeatable.")
 @click.option("--fit", is_flag=True, help="Fit the constants marked as fitted, print them, compare with them.")
 @click.option("--leave-one-out", is_flag=True, help="Predict each model with constants fitted to the others.")
+@click.option(
+    "--kernels-of", help="Predict the devices with the cycles of the kernels of this one, at their own clocks."
+)
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--rows", is_flag=True, help="Print every compared row.")
 @click.option("--plot", help="Write a scatter plot, .png or .svg.")
@@ -150,6 +153,7 @@ def validate(
     files: tuple[str, ...],
     fit: bool,
     leave_one_out: bool,
+    kernels_of: str | None,
     form: str,
     rows: bool,
     plot: str | None,
@@ -157,9 +161,8 @@ def validate(
     """Compare predictions with published measurements."""
     from hwsim.validate import command
 
-    click.echo(
-        command.run(data, names, files, fit=fit, leave_one_out=leave_one_out, form=form, every_row=rows, plot=plot)
-    )
+    how = {"fit": fit, "leave_one_out": leave_one_out, "kernels_of": kernels_of, "form": form}
+    click.echo(command.run(data, names, files, **how, every_row=rows, plot=plot))
 
 
 @cli.command()

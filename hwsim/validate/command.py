@@ -9,6 +9,7 @@ from hwsim.report.text import align
 from hwsim.validate.compare import Comparison, as_json, as_lines, compare, plot, statistics
 from hwsim.validate.fit import constants, fitted, leave_one_out, targets
 from hwsim.validate.measurements import Measurement, read_folder
+from hwsim.validate.transfer import with_kernels_of
 from hwsim.validate.workloads import Workloads, parse_models
 
 
@@ -19,12 +20,18 @@ def run(
     *,
     fit: bool = False,
     leave_one_out: bool = False,
+    kernels_of: str | None = None,
     form: str = "table",
     every_row: bool = False,
     plot: str | None = None,
 ) -> str:
     """The text of the command; see `hwsim validate --help`."""
     devices = {arch.name: arch for arch in map(load_arch, names or archs()) if names or arch.measured}
+    if kernels_of is not None:
+        if fit or leave_one_out:
+            raise SpecError("--kernels-of predicts without a fit; leave --fit and --leave-one-out away")
+        sister = load_arch(kernels_of)
+        devices = {name: with_kernels_of(arch, sister) for name, arch in devices.items()}
     measured = read_folder(data, devices.values())
     workloads = Workloads(parse_models(files))
     lines: list[str] = []

@@ -24,6 +24,7 @@ from hwsim.validate import (
     statistics,
 )
 from hwsim.validate.compare import predict, rank_correlation
+from hwsim.validate.transfer import with_kernels_of
 from hwsim.validate.workloads import parse_models
 from models import builders, published
 
@@ -239,6 +240,44 @@ def test_models_left_out_of_the_fit_are_predicted(device, mean, median, workload
     assert group.mean_abs_error <= mean
     assert group.median_abs_error <= median
     assert arch.uncertainty.latency_pct.value == pytest.approx(100 * group.mean_abs_error, abs=1.0)
+
+
+def test_kernels_of_another_chip_take_the_same_cycles_at_the_chips_own_clock(workloads):
+    chip, sister = hwsim.load_arch("cortex-m33-xcubeai10"), hwsim.load_arch("cortex-m4-xcubeai9")
+    moved = with_kernels_of(chip, sister)
+    for model in ("ad", "ic"):
+        theirs, ours = (predict(workloads.find(model), arch, "latency_ms") for arch in (sister, moved))
+        assert ours * chip.clock_mhz.value == pytest.approx(theirs * sister.clock_mhz.value)
+    assert moved.energy == chip.energy
+    with pytest.raises(SpecError, match="edgetpu has engine 'systolic'"):
+        with_kernels_of(chip, hwsim.load_arch("edgetpu"))
+
+
+@pytest.mark.parametrize(
+    ("device", "sister", "mean"),
+    [
+        ("cortex-m33-xcubeai10", "cortex-m4-xcubeai9", 0.15),
+        ("cortex-m4-xcubeai9", "cortex-m33-xcubeai10", 0.15),
+        ("cortex-m4-plumerai", "cortex-m4", 0.15),
+        ("cortex-m85", "cortex-m55", 0.15),  # instruction counts, fitted to nothing
+    ],
+)
+def test_a_chip_without_a_row_is_predicted_by_a_sister(device, sister, mean, capsys):
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is absent; set REFQ_SHARED to the folder of shared references")
+    call = ["validate", "--data", str(SHARED), "--arch", device, "--kernels-of", sister, "--format", "json"]
+    with pytest.raises(SystemExit) as done:
+        main(call)
+    assert done.value.code == 0
+    groups = {group["quantity"]: group for group in json.loads(capsys.readouterr().out)["groups"]}
+    assert groups["latency_ms"]["mean_abs_error"] <= mean
+
+
+def test_kernels_of_a_sister_and_a_fit_exclude_each_other(folder, capsys):
+    with pytest.raises(SystemExit) as done:
+        main(["validate", "--data", str(folder), "--kernels-of", "cortex-m4", "--fit"])
+    assert done.value.code == 2
+    assert "--kernels-of predicts without a fit" in capsys.readouterr().err
 
 
 def test_a_plot_of_nothing_is_refused(tmp_path):
