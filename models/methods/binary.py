@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.methods.method import Method, clipping
+from models.methods.method import Method, clipping, drawing
 from refq.quantizers import ABCWeights
 from refq.quantizers.learning import (
     FittedLevelWeights,
@@ -23,6 +23,15 @@ from refq.training import residual_signs, scaled_signs, shifted_signs, without_r
 
 BINARY: dict[str, Method] = {
     "BinaryConnect": Method(bits="1 / 8", rules={"weights": SignWeights()}, more=clipping, unit=True),
+    "BinaryConnect, drawn": Method(
+        bits="1, deployed 8 / 8",
+        rules={"weights": SignWeights(stochastic=True, deployed="reals")},
+        more=drawing,
+        unit=True,
+    ),
+    "BinaryConnect, drawn, signs deployed": Method(
+        bits="1 / 8", rules={"weights": SignWeights(stochastic=True)}, more=drawing, unit=True
+    ),
     "BWN": Method(bits="1 / 8", rules={"weights": ScaledSignWeights()}),
     "LAB": Method(bits="1 / 8", rules={"weights": LossAwareSignWeights()}),
     "BNN": Method(bits="1 / 1", rules={"weights": SignWeights(), "sign": clipped}, more=clipping, unit=True),

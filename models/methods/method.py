@@ -9,7 +9,7 @@ from typing import Any
 from refq.graph import Graph
 from refq.quantizers import Uniform
 from refq.quantizers.learning import Lsq
-from refq.training import Network, clip_latent
+from refq.training import Network, adam, clip_latent, glorot_factors, scaled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,20 @@ def grid(bits: int) -> Uniform:
 def behind_relu(bits: int) -> Lsq:
     """A learned step for activations that are not negative."""
     return Lsq(bits=bits, nonnegative=True)
+
+
+def longer(factor: float, key: str) -> Callable[[Network], dict[str, Any]]:
+    """Adam's steps of one kind of learned value times a factor."""
+
+    def more(network: Network) -> dict[str, Any]:
+        return {"optimizer": scaled(adam(), {f"{name}//{key}": factor for name in network.quantizers})}
+
+    return more
+
+
+def drawing(network: Network) -> dict[str, Any]:
+    """BinaryConnect with drawn weights: clipped, with long steps, and statistics of what is deployed."""
+    return clipping(network) | {"optimizer": scaled(adam(), glorot_factors(network)), "collect": True}
 
 
 def clipping(network: Network) -> dict[str, Any]:

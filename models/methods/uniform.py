@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.methods.method import Method, behind_relu, grid
+from models.methods.method import Method, behind_relu, grid, longer
 from refq.quantizers import Uniform
 from refq.quantizers.learning import (
     Averaged,
@@ -41,7 +41,11 @@ UNIFORM: dict[str, Method] = {
     "LSQ, 4 bits": Method(bits="4 / 4", rules={"weights": Lsq(bits=4), "activations": behind_relu(4)}),
     "LSQ": Method(bits="2 / 2", rules={"weights": Lsq(bits=2), "activations": behind_relu(2)}),
     "LSQ+": Method(bits="2 / 2", rules={"weights": Lsq(bits=2), "activations": LsqPlus(bits=2)}),
-    "PACT": Method(bits="2 / 2", rules={"weights": DoReFaWeights(bits=2), "activations": Pact(bits=2, decay=1e-2)}),
+    "PACT": Method(
+        bits="2 / 2",
+        rules={"weights": DoReFaWeights(bits=2), "activations": Pact(bits=2, decay=1e-2, initial=10.0)},
+        more=longer(30, "alpha"),
+    ),
     "DoReFa": Method(bits="2 / 2", rules={"weights": DoReFaWeights(bits=2), "activations": UnitActivations(bits=2)}),
     "DoReFa, 6-bit gradients": Method(
         bits="2 / 2",

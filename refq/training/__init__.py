@@ -18,7 +18,7 @@ from refq.training.losses import (
 from refq.training.low_precision import half, half_slopes, integer_slopes, noisy_slopes
 from refq.training.network import Network
 from refq.training.optimizers import Optimizer, adam, adamw, scaled, sgd
-from refq.training.quantized import clip_latent, quantized
+from refq.training.quantized import clip_latent, glorot_factors, quantized
 from refq.training.regularizers import proximal, sinusoidal, sinusoidal_widths
 from refq.training.schedules import constant, cosine, stepwise, warm_up
 from refq.training.sweep import Tape, forward
@@ -43,6 +43,7 @@ __all__ = [
     "fit",
     "flip",
     "forward",
+    "glorot_factors",
     "half",
     "half_slopes",
     "integer_slopes",

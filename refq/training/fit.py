@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,7 @@ def fit(
     until: int | None = None,
     reads: tuple[str, ...] = (),
     start_samples: int | None = None,
+    collect: bool = False,
 ) -> Trained:
     """Train a graph.
 
@@ -89,6 +90,8 @@ def fit(
     until : stop after this many epochs, as an interruption would; the schedule is that of `epochs`
     reads : tensors the loss sees besides the output: it gets (outputs, *tensors), and gives a gradient for each
     start_samples : how many of the first samples learned values of quantizers start on; default one batch
+    collect : after the last step, normalization takes its statistics anew from one pass over the data, as the returned
+        graph computes it; for rules that draw while training, whose averages are those of what was drawn
 
     Raises
     ------
@@ -126,6 +129,8 @@ def fit(
             state.rng = dict(rng.bit_generator.state)
             if checkpoint is not None:
                 save_state(state, checkpoint)
+    if collect and state.epoch == epochs:
+        run.collect(state, x, y, batch_size)
     return Trained(graph=run.settled(state, x), history=tuple(state.history), state=state)
 
 
@@ -259,6 +264,13 @@ class _Run:
             tape = forward(self.network, state.values, state.statistics, self.inputs(part), Moment())
             right += int((tape.values[tape.seen(self.output)].argmax(axis=-1) == labels).sum())
         return right / samples(x, y)
+
+    def collect(self, state: State, x: Any, y: Any, batch_size: int) -> None:
+        """Statistics of normalization as means over all batches, weights and grids being those outside training."""
+        for count, (part, _) in enumerate(batches(x, y, batch_size)):
+            network = replace(self.network, momentum=count / (count + 1))
+            tape = forward(network, state.values, state.statistics, self.inputs(part), Moment(collects=True))
+            state.statistics = state.statistics | tape.statistics
 
     def settled(self, state: State, x: Any) -> Graph:
         """The trained graph; the grids are those of a sweep over one sample."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod, sqrt
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from refq.graph import Graph
 from refq.layers import layer_class
 from refq.layers.base import FixedGrid
 from refq.quantization import quantize
+from refq.quantizers.learning.binary import SignWeights
 from refq.quantizers.learning.estimators import Estimator
 from refq.quantizers.learning.protocol import Trainable
 from refq.quantizers.learning.stochastic import StochasticSign
@@ -18,7 +20,7 @@ from refq.quantizers.learning.straight_through import Averaged, StraightThrough
 from refq.quantizers.recipes import RECIPES
 from refq.quantizers.uniform import Uniform
 from refq.training.folding import foldings
-from refq.training.network import Network, Values
+from refq.training.network import Network, Values, channel_axis
 from refq.transforms.sign_inputs import Form, binarize, source, weighted_layers
 
 _WIDE_BITS = 16
@@ -116,6 +118,34 @@ def clip_latent(network: Network, limit: float = 1.0) -> Any:
         return values | {name: np.clip(values[name], -limit, limit) for name in names}
 
     return project
+
+
+def glorot_factors(network: Network, power: int = 1) -> dict[str, float]:
+    """Factors of the steps of weights that live in [-1, 1], for `scaled`.
+
+        factor = (1 / c)**power,   c = sqrt(1.5 / (inputs + outputs))
+
+    `inputs` and `outputs` count the weights of an output and of an input of a layer: FY FX C and FY FX O.
+
+    Parameters
+    ----------
+    network : names the weights with a `SignWeights` rule
+    power : 1 for Adam, 2 for SGD
+
+    Notes
+    -----
+    Courbariaux et al. 2015 (BinaryConnect), section 2.5: rates follow the coefficients c of Glorot & Bengio 2010 for
+    the size of first weights, which is about 1 here.
+    """
+    found: dict[str, float] = {}
+    for name, rule in network.quantizers.items():
+        axis = channel_axis(network.graph, name) if isinstance(rule, SignWeights) else None
+        if axis is not None:
+            shape = network.graph.tensors[name].shape
+            inputs = prod(shape) // shape[axis]
+            places = prod(shape[1:-1])
+            found[name] = sqrt((inputs + places * shape[axis]) / 1.5) ** power
+    return found
 
 
 def _has_own_grid(graph: Graph, name: str) -> bool:

@@ -252,7 +252,7 @@ class _Sweep:
         """What the node computes, and its gradient rule."""
         layer = layer_for(node)
         is_live = self.moment.training and self.moment.progress < self.network.frozen_statistics
-        if node.op == "BatchNormalization" and is_live:
+        if node.op == "BatchNormalization" and (is_live or self.moment.collects):
             return self.normalize(node, layer, arrays)
         surrogate = self.network.surrogates.get(node.op)
         if isinstance(surrogate, StochasticSign):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -12,28 +13,37 @@ from refq.quantizers.learning.estimators import Estimator, clipped, error_decay
 from refq.quantizers.learning.protocol import Array, Learned, Moment, Pull, Trainable, along, others
 from refq.quantizers.means import positive_scale
 
+_REALS = QParams(scale=1 / 127, bits=8, narrow=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignWeights(Trainable):
     """Weights -1 and +1 of real ones that are kept.
 
         y = sign(w);   dw = dy where |w| <= 1, or what `estimator` says
+        stochastic, while training:  y = +1 with probability clip((w + 1) / 2, 0, 1), else -1
 
     Parameters
     ----------
-    stochastic : +1 with probability clip((w + 1) / 2, 0, 1) while training
+    stochastic : draw anew at every step of the training
+    deployed : "signs", or "reals": outside training y = round(127 clip(w, -1, 1)) / 127, the mean of what is drawn on
+        8 bits
 
     Notes
     -----
-    Courbariaux et al. 2015 (BinaryConnect), eq. (1)-(3); Hubara et al. 2016 (BNN). Real weights are clipped to [-1, 1]
-    after every step, see `refq.training.clip_latent`.
+    Courbariaux et al. 2015 (BinaryConnect), eq. (1)-(3); Hubara et al. 2016 (BNN). Section 2.6 of the former tests
+    networks of drawn weights with the real ones. Real weights fill [-1, 1] at the start, are clipped to it after every
+    step (`refq.training.clip_latent`), and take longer steps than usual ones (`refq.training.glorot_factors`). Sums of
+    drawn weights have a larger variance than those of their means: `fit(..., collect=True)` gives normalization the
+    statistics of what is deployed, without which it is lost.
     """
 
     estimator: Estimator = clipped
     stochastic: bool = False
+    deployed: Literal["signs", "reals"] = "signs"
 
     def apply(self, x: Array, axis: int | None, learned: Learned, moment: Moment) -> tuple[Array, Pull, QParams | None]:
-        grid = QParams(scale=1.0, bits=1)
+        grid = _REALS if self.deployed == "reals" and not moment.training else QParams(scale=1.0, bits=1)
         y = fake_quantize(x, grid)
         if self.stochastic and moment.training and moment.rng is not None:
             y = np.where(moment.rng.random(x.shape) < np.clip((x + 1) / 2, 0, 1), 1, -1).astype(x.dtype)

@@ -25,21 +25,28 @@ class Pact(Trainable):
     ----------
     bits : int in 1..16
     decay : weight of alpha**2 in the loss
+    initial : float > 0, first alpha; None: the largest value of the first batch
 
     Notes
     -----
-    Choi et al. 2018, eq. (1)-(3) and section 3.2 (regularization). Starts at the largest value of the first batch.
+    Choi et al. 2018, eq. (1)-(3) and section 3.2: alpha starts large (10) and the decay brings it down, so that what
+    lies below is not clipped before the weights fit it. Adam moves all values by about the rate: on the way from 10
+    to 1 alpha needs longer steps than weights, `refq.training.scaled`. SGD sums them over all activations.
     """
 
     bits: int = 4
     decay: float = 0.0
+    initial: float | None = None
 
     def __post_init__(self) -> None:
+        if self.initial is not None and not self.initial > 0:
+            raise RangeError(f"initial={self.initial} must be positive")
         if not 1 <= self.bits <= 16 or self.decay < 0:
             raise RangeError(f"bits={self.bits} must be in 1..16 and decay={self.decay} not negative")
 
     def start(self, x: Array, axis: int | None) -> Learned:
-        return {"alpha": np.asarray(max(float(x.max()), _SMALLEST_LEVEL), x.dtype)}
+        alpha = float(x.max()) if self.initial is None else self.initial
+        return {"alpha": np.asarray(max(alpha, _SMALLEST_LEVEL), x.dtype)}
 
     def apply(self, x: Array, axis: int | None, learned: Learned, moment: Moment) -> tuple[Array, Pull, QParams | None]:
         alpha = max(float(learned["alpha"]), _SMALLEST_LEVEL)

@@ -26,6 +26,7 @@ class Moment:
     ----------
     training : False where a network is only evaluated: nothing is drawn at random, nothing observed
     progress : part of all steps that is behind, in [0, 1]
+    collects : normalization measures batches although nothing is trained, to have the statistics of what is deployed
     rng : for rules that draw
     curvature : positive, shape of the tensor: the optimizer's estimate of the loss's curvature in every weight; None
         where it has none
@@ -33,6 +34,7 @@ class Moment:
 
     training: bool = False
     progress: float = 1.0
+    collects: bool = False
     rng: np.random.Generator | None = None
     curvature: Array | None = None
 

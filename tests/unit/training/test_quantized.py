@@ -1,3 +1,5 @@
+from math import sqrt
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,7 @@ from refq.training import (
     constant,
     fit,
     forward,
+    glorot_factors,
     quantized,
     residual_signs,
     scaled_signs,
@@ -181,3 +184,35 @@ def test_thresholds_and_scales_of_several_bases_are_trained_on_their_grids():
         assert trained.state.values[name] != net.graph.constants[name]
         grid = trained.graph.tensors[name].qparams
         assert float(grid.scale) * 127 == pytest.approx(abs(float(trained.state.values[name])), rel=1e-6)
+
+
+@pytest.mark.parametrize("deployed", ["signs", "reals"])
+def test_statistics_are_taken_anew_from_the_weights_that_are_deployed(deployed):
+    x, y = task()
+    net = quantized(chain(), x[:32], weights=SignWeights(stochastic=True, deployed=deployed))
+    settings = {"epochs": 2, "batch_size": len(x), "optimizer": adam(), "schedule": constant(0.01)}
+
+    def apart(graph):
+        """Largest difference between held and measured variances, in parts of the measured ones."""
+        traced = refq.trace(graph, x, path="fake")
+        measured = [traced[f"conv{i}"].var(axis=(0, 1, 2)) for i in (1, 2)]
+        held = [graph.constants[f"bn{i}/variance"] for i in (1, 2)]
+        return max(np.abs(h / m - 1).max() for h, m in zip(held, measured, strict=True))
+
+    assert apart(fit(net, (x, y), **settings).graph) > 0.2
+    assert apart(fit(net, (x, y), **settings, collect=True).graph) < 0.02
+    halves = fit(net, (x, y), **settings | {"batch_size": len(x) // 2}, collect=True).graph
+    np.testing.assert_allclose(
+        halves.constants["bn0/mean"], refq.trace(halves, x, path="fake")["conv0"].mean(axis=(0, 1, 2)), atol=1e-5
+    )
+    stopped = fit(net, (x, y), **settings, until=1, collect=True).state.statistics
+    np.testing.assert_array_equal(
+        stopped["bn1/variance"], fit(net, (x, y), **settings, until=1).state.statistics["bn1/variance"]
+    )
+
+
+def test_steps_of_weights_in_plus_minus_one_are_longer_by_the_size_of_usual_weights():
+    net = quantized(chain(), images(32), weights=SignWeights())
+    # 6 filters of 3 x 3 x 6: 54 weights an output, and 54 an input
+    assert glorot_factors(net) == pytest.approx(dict.fromkeys(("conv1/kernel", "conv2/kernel"), sqrt(108 / 1.5)))
+    assert glorot_factors(net, power=2)["conv1/kernel"] == pytest.approx(108 / 1.5)

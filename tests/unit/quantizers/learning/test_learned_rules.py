@@ -54,6 +54,7 @@ WEIGHT_RULES = [
     WrpnWeights(bits=4),
     QilWeights(bits=3),
     SignWeights(),
+    SignWeights(stochastic=True, deployed="reals"),
     ScaledSignWeights(),
     InformationRetentionWeights(),
     TernaryWeights(),
@@ -144,6 +145,8 @@ def test_pact_by_hand():
     dx, slopes = pull(np.array([[1.0, 2.0, 3.0, 4.0]]))
     np.testing.assert_array_equal(dx, [[1, 0, 0, 0]])
     assert float(slopes["alpha"]) == pytest.approx(3 + 4 + 2 * 0.1 * 1.5)
+    assert float(Pact().start(x, None)["alpha"]) == 5
+    assert float(Pact(initial=10.0).start(x, None)["alpha"]) == 10
 
 
 def test_dorefa_weights_by_hand():
@@ -193,6 +196,9 @@ def test_signs_pass_gradients_inside_one_and_may_be_drawn():
     moment = Moment(training=True, progress=0.0, rng=np.random.default_rng(0))
     drawn, _, _ = SignWeights(stochastic=True).apply(many, 0, {}, moment)
     assert (drawn == 1).mean() == pytest.approx(0.75, abs=0.02)
+    rule = SignWeights(stochastic=True, deployed="reals")
+    np.testing.assert_array_equal(np.abs(rule.apply(x, 0, {}, moment)[0]), 1)
+    np.testing.assert_allclose(rule.apply(x, 0, {}, RESTING)[0], [[64 / 127, -1, 0]])  # 63.5 to the even step
 
 
 def test_trained_ternary_weights_by_hand():
