@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from refq.errors import RangeError
+from refq.kernels.cpu import has_instructions, route
 from refq.layers.base import Array, TableLayer
 from refq.layers.registry import layer
 from refq.numerics import Arithmetic
@@ -48,6 +49,16 @@ class Relu(TableLayer):
             return (passes if self.max_value is None else passes & (x < self.max_value)).astype(x.dtype)
         slope = np.where(x >= self.threshold, 1.0, self.negative_slope).astype(x.dtype)
         return slope if self.max_value is None else np.where(x >= self.max_value, 0.0, slope)
+
+    def grad(self, dy: Array, x: Array) -> tuple[Array | None, ...]:
+        if not (self._is_plain and has_instructions() and route() != "numpy"):
+            return super().grad(dy, x)
+        from refq.kernels.normalization import pass_between
+
+        high = x.dtype.type(np.inf if self.max_value is None else self.max_value)
+        dx = np.empty(x.shape, x.dtype)
+        pass_between(*map(np.ravel, (dy, x)), x.dtype.type(0), high, dx.reshape(-1))
+        return (dx,)
 
     def integer(self, codes: Sequence[Any], grids: Sequence[Any], out: Any, arithmetic: Arithmetic) -> Array:
         if self.threshold != 0:

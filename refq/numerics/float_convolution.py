@@ -55,13 +55,14 @@ class FloatConvolution:
 
     def input_grad(self, dy: Floats, x: Floats, w: Floats) -> Floats:
         """dx, the shape of x."""
-        dx = np.zeros_like(x)
+        dx = np.empty(x.shape, np.float32)
         for phase in np.ndindex(*self.strides):
             places = [_taps(*numbers) for numbers in zip(phase, self.before, self.strides, w.shape[1:3], strict=True)]
             (first_y, pad_y), (first_x, pad_x) = places
             part = dx[:, phase[0] :: self.strides[0], phase[1] :: self.strides[1]]
             taps = w[:, first_y :: self.strides[0], first_x :: self.strides[1]][:, ::-1, ::-1]
-            if not part.size or not taps.size:
+            if not taps.size or not part.size:
+                part[...] = 0
                 continue
             size = (part.shape[1] + taps.shape[1] - 1, part.shape[2] + taps.shape[2] - 1)
             seen = dy[:, max(-pad_y, 0) :, max(-pad_x, 0) :]

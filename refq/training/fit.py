@@ -198,8 +198,7 @@ class _Run:
         tape = forward(self.network, state.values, state.statistics, self.inputs(x), moment, curvatures)
         with np.errstate(all="ignore"):
             value, found = self.measure(tape, targets)
-            slopes = tape.gradients(found)
-            slopes = {name: slopes[name] for name in state.values if name in slopes}
+            slopes = tape.gradients(found, state.values)
             if self.penalty is not None:
                 extra, more = self.penalty(state.values, part)
                 value += extra

@@ -6,7 +6,7 @@ A tensor with a quantizer is there twice: as computed, and (with a mark behind i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -26,7 +26,8 @@ from refq.training.network import Network, Values, channel_axis, learned_of, rea
 from refq.training.normalization import normalize_batch
 
 Array = NDArray[Any]
-Pull = Callable[[list[Array]], tuple[Array | None, ...]]
+Pull = Callable[[list[Array], bool], tuple[Array | None, ...]]
+"""(gradients of what was written, whether that of the first operand is asked for) -> gradients of what was read."""
 
 _SEEN = "\0seen"
 
@@ -54,17 +55,27 @@ class Tape:
         """The key under which readers find a tensor."""
         return name + _SEEN if name + _SEEN in self.values else name
 
-    def gradients(self, slopes: Mapping[str, Array]) -> Values:
-        """The reverse sweep: gradients of every key, from those of some tensors as their readers see them."""
+    def gradients(self, slopes: Mapping[str, Array], wanted: Iterable[str]) -> Values:
+        """The reverse sweep: gradients of the keys wanted, from those of some tensors as their readers see them.
+
+        Nothing is computed that leads to none of them, and a gradient is let go when the step behind it is done.
+        """
+        wanted = set(wanted)
+        needed = set(wanted)
+        for read, written, _ in self.steps:
+            if not needed.isdisjoint(read):
+                needed.update(written)
         total: dict[str, Array] = {self.seen(name): slope for name, slope in slopes.items()}
         for read, written, pull in reversed(self.steps):
-            if not any(key in total for key in written):
+            found = [total.get(key) if key in wanted else total.pop(key, None) for key in written]
+            if needed.isdisjoint(read) or all(slope is None for slope in found):
                 continue
-            dys = [total[key] if key in total else np.zeros_like(self.values[key]) for key in written]
-            for key, slope in zip(read, pull(dys), strict=False):  # layers give None for operands left out at the end
-                if key and slope is not None:
+            pairs = zip(written, found, strict=True)
+            dys = [np.zeros_like(self.values[key]) if slope is None else slope for key, slope in pairs]
+            for key, slope in zip(read, pull(dys, read[0] in needed), strict=False):  # None for operands left out
+                if key in needed and slope is not None:
                     total[key] = total[key] + slope if key in total else slope
-        return total
+        return {key: slope for key, slope in total.items() if key in wanted}
 
 
 def forward(
@@ -133,7 +144,7 @@ class _Sweep:
         if grid is not None:
             tape.grids[name] = grid
 
-        def back(dys: list[Array]) -> tuple[Array | None, ...]:
+        def back(dys: list[Array], through: bool) -> tuple[Array | None, ...]:
             dx, slopes = pull(dys[0])
             return dx, *(slopes.get(key) for key in keys)
 
@@ -144,7 +155,7 @@ class _Sweep:
         """Put a tensor on a grid that something else determines; gradients pass."""
         self.tape.grids[name] = grid
         self.tape.values[name + _SEEN] = fake_quantize(self.tape.values[name], grid)
-        self.tape.steps.append(((name,), (name + _SEEN,), lambda dys: (dys[0],)))
+        self.tape.steps.append(((name,), (name + _SEEN,), lambda dys, through: (dys[0],)))
 
     def constant(self, node: Node, place: int, name: str) -> None:
         """Bring a constant onto the tape."""
@@ -231,7 +242,7 @@ class _Sweep:
             outputs = tuple(storage(y) if y.dtype.kind == "f" else y for y in outputs)
         if slopes is None or rng is None or not issubclass(layer_class(node.op), MacLayer):
             return outputs, pull
-        return outputs, lambda dys: pull([slopes(dy, rng) for dy in dys])
+        return outputs, lambda dys, through: pull([slopes(dy, rng) for dy in dys], through)
 
     def settle(self, node: Node, name: str, y: Array) -> None:
         """The output on its grid: one of its own, the input's, or one the function's range gives."""
@@ -259,15 +270,21 @@ class _Sweep:
             return self.draw(surrogate, arrays[0])
         y = layer.forward(*arrays)
         if surrogate is not None:
-            return y, lambda dys: (surrogate(dys[0], arrays[0], self.moment.progress),)
-        return y, lambda dys: layer.grad(tuple(dys) if isinstance(y, tuple) else dys[0], *arrays)
+            return y, lambda dys, through: (surrogate(dys[0], arrays[0], self.moment.progress),)
+
+        def back(dys: list[Array], through: bool) -> tuple[Array | None, ...]:
+            if not through and isinstance(layer, MacLayer):
+                return None, *layer.parameter_grads(dys[0], *arrays)
+            return layer.grad(tuple(dys) if isinstance(y, tuple) else dys[0], *arrays)
+
+        return y, back
 
     def draw(self, units: StochasticSign, x: Array) -> tuple[Array, Pull]:
         """Units that are drawn, and their gradient rule, which may need the losses of samples."""
         tape, moment = self.tape, self.moment
         tape.wants_losses |= units.is_unbiased
         y = units.draw(x, moment)
-        return y, lambda dys: (units.slope(dys[0], x, y, tape.losses, moment),)
+        return y, lambda dys, through: (units.slope(dys[0], x, y, tape.losses, moment),)
 
     def normalize(self, node: Node, layer: Any, arrays: list[Any]) -> tuple[Array, Pull]:
         x, gamma, beta = arrays[:3]
@@ -276,13 +293,13 @@ class _Sweep:
         for name, seen in zip(node.inputs[3:], (mean, variance), strict=True):
             old = self.tape.statistics.get(name, self.tape.values[name])
             self.tape.statistics[name] = keep * old + (1 - keep) * seen
-        return y, lambda dys: (*pull(dys[0]), None, None)
+        return y, lambda dys, through: (*pull(dys[0]), None, None)
 
 
 def _clamped(limits: tuple[float, float], outputs: tuple[Array, ...], pull: Pull) -> tuple[tuple[Array, ...], Pull]:
     low, high = limits
 
-    def back(dys: list[Array]) -> tuple[Array | None, ...]:
-        return pull([dy * ((y > low) & (y < high)) for dy, y in zip(dys, outputs, strict=True)])
+    def back(dys: list[Array], through: bool) -> tuple[Array | None, ...]:
+        return pull([dy * ((y > low) & (y < high)) for dy, y in zip(dys, outputs, strict=True)], through)
 
     return tuple(np.clip(y, low, high) for y in outputs), back

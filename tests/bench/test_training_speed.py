@@ -62,8 +62,8 @@ def test_a_step_of_resnet8_against_torch(benchmark):
     def ours():
         nonlocal values, state
         tape = forward(net, values, statistics, {name: x}, Moment(training=True, progress=0.0))
-        slopes = tape.gradients({logits: softmax_cross_entropy(tape.values[logits], y)[1]})
-        values, state = optimizer.update({n: slopes[n] for n in values}, state, values, 0.01)
+        slopes = tape.gradients({logits: softmax_cross_entropy(tape.values[logits], y)[1]}, values)
+        values, state = optimizer.update(slopes, state, values, 0.01)
         return sum(array.nbytes for array in tape.values.values())
 
     model = torch_model(torch)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import refq
-from refq.quantizers.learning import Moment
+from refq.layers.conv2d import Conv2D
+from refq.quantizers.learning import Lsq, Moment
 from refq.training import Network, forward, softmax_cross_entropy
 from refq.transforms import fuse_activation
 from tests.unit.small_graphs import images, residual
@@ -15,7 +16,7 @@ LABELS = np.array([0, 3, 1, 4, 2])
 def loss_of(net, values, statistics, x, moment):
     tape = forward(net, values, statistics, {"x": x}, moment)
     value, slope = softmax_cross_entropy(tape.values[tape.seen("y")], LABELS)
-    return value, tape.gradients({"y": slope})
+    return value, tape.gradients({"y": slope}, (*values, "x"))
 
 
 def clamped(graph, limits):
@@ -53,7 +54,7 @@ def test_outside_training_the_sweep_gives_the_float_path_in_its_type():
     values, statistics = net.start()
     tape = forward(net, values, statistics, {"x": images(3)}, Moment())
     np.testing.assert_array_equal(tape.values["y"], refq.run(graph, images(3)))
-    slopes = tape.gradients({"y": np.ones((3, 5), np.float32)})
+    slopes = tape.gradients({"y": np.ones((3, 5), np.float32)}, values)
     assert {slopes[name].dtype for name in values} == {np.dtype(np.float32)}
 
 
@@ -70,3 +71,23 @@ def test_running_averages_move_towards_the_batch_and_stop_when_frozen():
     assert frozen.statistics == {}
     plain = forward(net, values, statistics, {"x": x}, Moment())
     np.testing.assert_array_equal(frozen.values["y"], plain.values["y"])
+
+
+def test_the_gradient_of_what_nobody_asks_for_is_not_computed(monkeypatch):
+    """The first layer needs none of the images, unless they are asked for or rounded to learned steps."""
+    graph = residual()
+    asked = []
+    original = Conv2D.input_grad
+    monkeypatch.setattr(Conv2D, "input_grad", lambda self, dy, x, w: asked.append(len(w)) or original(self, dy, x, w))
+    for net, more, expected in (
+        (Network(graph=graph), (), 1),
+        (Network(graph=graph), ("x",), 2),
+        (Network(graph=graph, quantizers={"x": Lsq(bits=4)}), ("x//step",), 2),
+        (Network(graph=graph, frozen=frozenset(graph.constants) - {"dense/kernel"}), (), 0),
+    ):
+        values, statistics = net.start()
+        tape = forward(net, values, statistics, {"x": images(3)}, Moment(training=True, progress=0.0))
+        asked.clear()
+        slopes = tape.gradients({"y": np.ones((3, 5), np.float32)}, (*values, *more))
+        assert len(asked) == expected
+        assert set(slopes) == {*values, *more}
