@@ -8,47 +8,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
-import refq
 from models import digits as topology
-from models.methods import METHODS, Method
+from models.methods import METHODS, Method, Real
 from models.methods.orderings import compared
 from models.train import Data, accuracy, digits, graph_of
 from refq.graph import Graph
-from refq.training import adam, cosine, distillation, fit, quantized, softmax_cross_entropy, with_features
+from refq.training import adam, cosine, distill, fit, pad_crop, quantized
 
 _OUT = Path(__file__).parent / "RESULTS.md"
-_WIDTH = 16
+_WIDTH = Real().width
 _FLOAT_EPOCHS, _EPOCHS = 20, 20
 
 
 @dataclass(frozen=True)
 class Start:
-    """What the methods of one seed have in common: data, float models, what the teacher says."""
+    """What the methods of one seed have in common: data, and float models, each trained when it is first asked for."""
 
     seed: int
     training: Data
     test: Data
-    models: dict[tuple[int, bool], Graph]
-    logits: np.ndarray
-    features: np.ndarray
+    models: dict[Real, Graph] = field(default_factory=dict)
 
-
-def start(seed: int) -> Start:
-    """Train the float models of a seed."""
-    training, test = digits(seed)
-    models = {}
-    for wide, shortcut in ((1, False), (2, False), (1, True)):
-        graph = graph_of(topology.build(width=_WIDTH * wide, shortcut=shortcut), seed)
-        models[wide, shortcut] = fit(graph, training, epochs=_FLOAT_EPOCHS, batch_size=32, seed=seed).graph
-    teacher = refq.trace(models[2, False], training[0])
-    return Start(seed, training, test, models, teacher["dense/linear"], teacher["activation_1"])
+    def model(self, real: Real) -> Graph:
+        """A trained float model."""
+        if real not in self.models:
+            network = topology.build(width=real.width, shortcut=real.shortcut, function=real.function)
+            self.models[real] = fit(
+                graph_of(network, self.seed),
+                self.training,
+                epochs=_FLOAT_EPOCHS * (3 if real.shifted else 1),
+                batch_size=32,
+                augment=pad_crop(1) if real.shifted else None,
+                seed=self.seed,
+            ).graph
+        return self.models[real]
 
 
 def unit_weights(graph: Graph) -> Graph:
@@ -68,29 +68,16 @@ def unit_weights(graph: Graph) -> Graph:
 def run(method: Method, given: Start) -> tuple[float, float, str]:
     """Accuracy on the fake and the integer path, and the bits, those of weights counted where they are learned."""
     x, y = given.training
-    base = given.models[method.wide, method.shortcut]
+    base = given.model(method.start)
     base = unit_weights(base) if method.unit else base
     network = quantized(base, x[:128], **method.rules)
     network = replace(network, **method.network)
-    targets: Any = y
-    defaults: dict[str, Any] = {"optimizer": adam(), "schedule": cosine(3e-3), "loss": softmax_cross_entropy}
-    settings = defaults | method.more(network)
-    if method.teacher:
-        targets = (y, given.logits)
-        settings["loss"] = distillation(0.5, 0.5, 4.0)
-    if method.features:
-        targets = (*targets, given.features)
-        settings["loss"] = with_features(distillation(0.5, 0.5, 4.0), 0.5, attention=True)
-        settings["reads"] = ("activation_1",)
-    trained = fit(
-        network,
-        (x, targets),
-        epochs=_EPOCHS,
-        batch_size=32,
-        seed=given.seed,
-        until=None if method.trains else 0,
-        **settings,
-    )
+    settings: dict[str, Any] = {"data": (x, y), "optimizer": adam(), "schedule": cosine(3e-3)}
+    if method.teachers:
+        settings |= distill([given.model(real) for real in method.teachers], x, y, **method.lesson)
+    settings |= method.more(network)
+    until = None if method.trains else 0
+    trained = fit(network, epochs=_EPOCHS, batch_size=32, seed=given.seed, until=until, **settings)
     graph = method.after(trained.graph, x)
     fake, integer = (accuracy(graph, given.test, path) for path in ("fake", "integer"))
     return fake, integer, method.bits.replace("learned", inner_bits(graph))
@@ -110,8 +97,8 @@ def percentages(parts: Any) -> list[str]:
 
 def table(seeds: int, names: list[str], report: Callable[[str], None]) -> str:
     """The table as Markdown."""
-    starts = [start(seed) for seed in range(seeds)]
-    reals = [accuracy(given.models[1, False], given.test) for given in starts]
+    starts = [Start(seed, *digits(seed)) for seed in range(seeds)]
+    reals = [accuracy(given.model(Real()), given.test) for given in starts]
     lines = [
         "# Methods on handwritten digits",
         "",

@@ -3,7 +3,7 @@
 from models.methods.binary import BINARY
 from models.methods.gradual import GRADUAL
 from models.methods.levels import LEVELS
-from models.methods.method import Method
+from models.methods.method import Method, Real
 from models.methods.orderings import ORDERINGS, Ordering
 from models.methods.process import PROCESS
 from models.methods.search import SEARCH
@@ -13,4 +13,4 @@ from models.methods.uniform import UNIFORM
 METHODS: dict[str, Method] = UNIFORM | BINARY | TERNARY | LEVELS | GRADUAL | SEARCH | PROCESS
 """Rows of the table by name, in its order."""
 
-__all__ = ["METHODS", "ORDERINGS", "Method", "Ordering"]
+__all__ = ["METHODS", "ORDERINGS", "Method", "Ordering", "Real"]

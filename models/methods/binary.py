@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.methods.method import Method, clipping, drawing
+from models.methods.method import Method, Real, clipping, drawing
 from refq.quantizers import ABCWeights
 from refq.quantizers.learning import (
     FittedLevelWeights,
@@ -61,7 +61,9 @@ BINARY: dict[str, Method] = {
         rules={"weights": ScaledSignWeights(), "activations": TernaryActivations(), "inputs": without_relu},
     ),
     "BNN+": Method(bits="1 / 1", rules={"weights": ScaledSignWeights(estimator=sign_swish()), "sign": sign_swish()}),
-    "Bi-Real": Method(bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": polynomial}, shortcut=True),
+    "Bi-Real": Method(
+        bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": polynomial}, start=Real(shortcut=True)
+    ),
     "IR-Net": Method(bits="1 / 1", rules={"weights": InformationRetentionWeights(), "sign": error_decay()}),
     "stochastic neurons, straight through": Method(
         bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": StochasticSign(estimator=clipped, steepness=4.0)}

@@ -13,6 +13,20 @@ from refq.training import Network, adam, clip_latent, glorot_factors, scaled
 
 
 @dataclass(frozen=True, kw_only=True)
+class Real:
+    """A float model of the digits.
+
+    width, function, shortcut : of `models.digits.build`
+    shifted : it sees images moved by up to a pixel, three times as long
+    """
+
+    width: int = 16
+    function: str = "relu"
+    shortcut: bool = False
+    shifted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Method:
     """A row: how a network is quantized, and what its training has besides.
 
@@ -23,8 +37,9 @@ class Method:
     trains : False for plain rounding of the float model
     after : what becomes of the trained graph, from the graph and the training inputs
     unit : weights start scaled to a largest magnitude of 1, for rules whose interval is [-1, 1]
-    wide : times the width
-    shortcut, teacher, features : the topology with an addition, logits of a wide float model, and its inner tensors
+    start : the float model it starts from
+    teachers : float models it hears
+    lesson : arguments of `refq.training.distill`
     """
 
     bits: str
@@ -34,10 +49,9 @@ class Method:
     trains: bool = True
     after: Callable[[Graph, Any], Graph] = lambda graph, x: graph
     unit: bool = False
-    wide: int = 1
-    shortcut: bool = False
-    teacher: bool = False
-    features: bool = False
+    start: Real = Real()
+    teachers: tuple[Real, ...] = ()
+    lesson: dict[str, Any] = field(default_factory=dict)
 
 
 def grid(bits: int) -> Uniform:

@@ -36,6 +36,7 @@ ORDERINGS = (
         "labels do not.",
     ),
     Ordering("BNN, distillation", "BNN"),
+    Ordering("LSQ+ behind swish", "LSQ without offset behind swish"),
     Ordering("LSQ", "plain rounding, 2 bits"),
     Ordering("coordinate descent at LSQ's start", "rounding at LSQ's start"),
     Ordering("target propagation", "BNN"),

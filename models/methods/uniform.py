@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.methods.method import Method, behind_relu, grid, longer
+from models.methods.method import Method, Real, behind_relu, grid, longer
 from refq.quantizers import Uniform
 from refq.quantizers.learning import (
     Averaged,
@@ -59,6 +59,24 @@ UNIFORM: dict[str, Method] = {
         bits="2 / 2", rules={"weights": WrpnWeights(bits=2), "activations": UnitActivations(bits=2)}, unit=True
     ),
     "WRPN, twice as wide": Method(
-        bits="2 / 2", rules={"weights": WrpnWeights(bits=2), "activations": UnitActivations(bits=2)}, unit=True, wide=2
+        bits="2 / 2",
+        rules={"weights": WrpnWeights(bits=2), "activations": UnitActivations(bits=2)},
+        unit=True,
+        start=Real(width=32),
+    ),
+    "LSQ+ behind swish": Method(
+        bits="2 / 2",
+        rules={"weights": Lsq(bits=2, initial="deviation"), "activations": LsqPlus(bits=2)},
+        more=lambda network: {"start_samples": 256},
+        start=Real(function="swish"),
+    ),
+    "LSQ+ behind hard swish": Method(
+        bits="2 / 2",
+        rules={"weights": Lsq(bits=2, initial="deviation"), "activations": LsqPlus(bits=2)},
+        more=lambda network: {"start_samples": 256},
+        start=Real(function="hard_silu"),
+    ),
+    "LSQ without offset behind swish": Method(
+        bits="2 / 2", rules={"weights": Lsq(bits=2), "activations": Lsq(bits=2)}, start=Real(function="swish")
     ),
 }

@@ -7,13 +7,12 @@
 from refq.training.batches import batches, chain, flip, pad_crop
 from refq.training.checkpoint import State, load_state, save_state
 from refq.training.coordinates import coordinate_descent
+from refq.training.distillation import distill, distillation, self_distill, with_features
 from refq.training.fit import Trained, fit
 from refq.training.losses import (
-    distillation,
     mean_squared_error,
     softmax_cross_entropy,
     squared_hinge,
-    with_features,
 )
 from refq.training.low_precision import half, half_slopes, integer_slopes, noisy_slopes
 from refq.training.network import Network
@@ -39,6 +38,7 @@ __all__ = [
     "constant",
     "coordinate_descent",
     "cosine",
+    "distill",
     "distillation",
     "fit",
     "flip",
@@ -57,6 +57,7 @@ __all__ = [
     "save_state",
     "scaled",
     "scaled_signs",
+    "self_distill",
     "sgd",
     "shifted_signs",
     "sinusoidal",

@@ -16,7 +16,7 @@ from refq.quantizers.learning.protocol import Moment
 from refq.training.batches import Augmentation, batches, samples
 from refq.training.checkpoint import State, check_resumable, load_state, save_state
 from refq.training.losses import Loss, softmax_cross_entropy
-from refq.training.network import Network, Values
+from refq.training.network import Network, Values, scores_of
 from refq.training.optimizers import Optimizer, sgd
 from refq.training.progress import progress
 from refq.training.schedules import Schedule, cosine
@@ -171,11 +171,7 @@ class _Run:
         self.reads = reads
         self.total = 1
         self.first_loss: float | None = None
-        graph = network.graph
-        if len(graph.outputs) != 1:
-            raise ShapeError(f"{graph.name!r} has {len(graph.outputs)} outputs; fit trains graphs with one")
-        last = graph.producer(graph.outputs[0])
-        self.output = last.inputs[0] if last is not None and last.op == "Softmax" else graph.outputs[0]
+        self.output = scores_of(network.graph)
 
     def inputs(self, x: Any) -> Values:
         names = self.network.graph.inputs
@@ -219,7 +215,11 @@ class _Run:
         if tape.wants_losses:
             tape.losses = self.of_samples(arrays, targets)
         many = slopes if self.reads else (slopes,)
-        return value, {name: slope.astype(self.dtype) for name, slope in zip(names, many, strict=True)}
+        total: Values = {}
+        for name, slope in zip(names, many, strict=True):  # a tensor may be read more than once
+            slope = slope.astype(self.dtype)
+            total[name] = total[name] + slope if name in total else slope
+        return value, total
 
     def of_samples(self, arrays: tuple[Array, ...], targets: Any) -> Array:
         """The loss of every sample of a batch."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refq.errors import GraphError
+from refq.errors import GraphError, ShapeError
 from refq.graph import Graph, QParams
 from refq.layers import MacLayer, layer_class
 from refq.quantizers.apply import dequantize_array
@@ -122,6 +122,19 @@ class Network:
             dtype = constants[name].dtype.name if name in constants else tensors[name].dtype
             tensors[name] = replace(tensors[name], qparams=grid, dtype=dtype)
         return replace(self.graph, constants=constants, tensors=tensors)
+
+
+def scores_of(graph: Graph) -> str:
+    """The only output; what lies before a softmax where it ends in one.
+
+    Raises
+    ------
+    ShapeError    several outputs
+    """
+    if len(graph.outputs) != 1:
+        raise ShapeError(f"{graph.name!r} has {len(graph.outputs)} outputs; fit trains graphs with one")
+    last = graph.producer(graph.outputs[0])
+    return last.inputs[0] if last is not None and last.op == "Softmax" else graph.outputs[0]
 
 
 def channel_axis(graph: Graph, name: str) -> int | None:
