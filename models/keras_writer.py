@@ -44,6 +44,8 @@ class Network:
     outputs: list[Symbol] = field(default_factory=list)
     inputs: list[Symbol] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    binary: set[str] = field(default_factory=set)
+    """Layers whose inputs and weights are one bit, where the others are real; the file does not say it"""
 
     def input(self, shape: tuple[int, ...], name: str = "input") -> Symbol:
         """Declare an input; `shape` without the batch."""
@@ -129,6 +131,14 @@ class Network:
         weights = [("kernel", (*k, x.shape[2] // groups, filters)), *([("bias", (filters,))] if bias else [])]
         return self._add("Conv2D", [x], (*self._size(x, k, s, padding), filters), config, name, weights)
 
+    def binary_conv(
+        self, x: Symbol, filters: int, kernel: int, stride: int = 1, activation: str = "linear", name: str | None = None
+    ) -> Symbol:
+        """Conv2D of signs, without bias."""
+        made = self.conv(x, filters, kernel, stride, bias=False, activation=activation, name=name)
+        self.binary.add(made.layer)
+        return made
+
     def depthwise(
         self,
         x: Symbol,
@@ -162,11 +172,12 @@ class Network:
         config = {"units": units, "activation": activation, "use_bias": bias}
         return self._add("Dense", [x], (*x.shape[:-1], units), config, name, weights)
 
-    def batch_norm(self, x: Symbol, epsilon: float = 1e-3, name: str | None = None) -> Symbol:
-        """BatchNormalization over the last axis."""
+    def batch_norm(self, x: Symbol, epsilon: float = 1e-3, name: str | None = None, affine: bool = True) -> Symbol:
+        """BatchNormalization over the last axis; without gamma and beta if not `affine`."""
         size = (x.shape[-1],)
-        weights = [(part, size) for part in ("gamma", "beta", "moving_mean", "moving_variance")]
-        config = {"axis": -1, "momentum": 0.99, "epsilon": epsilon, "center": True, "scale": True}
+        parts = ("gamma", "beta", "moving_mean", "moving_variance")
+        weights = [(part, size) for part in (parts if affine else parts[2:])]
+        config = {"axis": -1, "momentum": 0.99, "epsilon": epsilon, "center": affine, "scale": affine}
         return self._add("BatchNormalization", [x], x.shape, config, name, weights)
 
     def layer_norm(self, x: Symbol, epsilon: float = 1e-3, name: str | None = None) -> Symbol:

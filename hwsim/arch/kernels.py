@@ -12,6 +12,8 @@ class Width(Frozen, frozen=True):
 
     precision: str
     factor: Quantity
+    lanes: Quantity | None = None
+    """Channels of a pixel that one instruction takes; others are rounded up to them"""
 
 
 class Kernels(Frozen, frozen=True):

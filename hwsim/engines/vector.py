@@ -7,7 +7,8 @@
 The kernel is convolution, pointwise (1x1 window), depthwise or dense (one output pixel). A convolution first gathers
 its window into a column (im2col): output pixels * reduction elements, once for all filters, in runs of the channels of
 one pixel: output pixels * window. Depthwise kernels read such runs too. Kernels without a column walk the window for
-every output: outputs * window taps. Products are MACs with the reduction rounded up to whole vectors of `lanes`.
+every output: outputs * window taps. Products are MACs with the reduction rounded up to whole vectors of `lanes`,
+of a width with its own the channels of a pixel.
 Without a factor for their widths, narrower operands save bytes, not cycles; several cores are one with cycles divided
 by them. Parameters are read from their memory once a layer, while the core waits.
 """
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from hwsim.arch.kernels import Width
 from hwsim.arch.spec import Arch, Quantity
 from hwsim.arch.vary import whole
 from hwsim.engines.base import Cycles, Floats, Layers, by_width
@@ -39,7 +41,16 @@ def peak_macs_per_cycle(arch: Arch) -> Any:
 
 def _width_factor(layers: Layers, arch: Arch) -> Floats:
     assert arch.kernels is not None
-    return by_width(layers, {entry.precision: entry.factor.value for entry in arch.kernels.width}, 1.0)
+    channels = layers.K / np.maximum(layers.window, 1)
+
+    def factor(entry: Width) -> Any:
+        if entry.lanes is None:
+            return entry.factor.value
+        lanes = entry.lanes.value
+        rounded = np.ceil(channels / lanes) * lanes / np.maximum(channels, 1)
+        return entry.factor.value * np.where(layers.kind == "depthwise", 1.0, rounded)
+
+    return by_width(layers, {entry.precision: factor(entry) for entry in arch.kernels.width}, 1.0)
 
 
 def _waiting(layers: Layers, arch: Arch) -> Any:

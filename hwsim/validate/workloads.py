@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,8 @@ from hwsim.errors import WorkloadError
 from hwsim.workload import Layer, LoopNest, Workload, from_layers, load_workload
 
 _CONVOLUTION = re.compile(r"conv (\d+)x(\d+)/(\d+) (\d+)-(\d+) (\d+)x(\d+)-(\d+)x(\d+)")
+
+REAL_BITS = 32
 
 
 class Workloads:
@@ -59,12 +62,23 @@ class Workloads:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.h5"
             network.save(path, shape_only=True)
-            return _loaded(path, how)
+            return _with_binary(path, how[0], network.binary) if network.binary else _loaded(path, how)
 
 
 def _loaded(file: str | Path, how: tuple[int, int, int]) -> Workload:
     batch, weights, activations = how
     return load_workload(file, batch=batch, weights=weights, activations=activations)
+
+
+def _with_binary(file: Path, batch: int, binary: set[str]) -> Workload:
+    """A network whose named layers have operands of one bit; the others are real.
+
+    Binary kernels apply the batch normalization behind them as they write their outputs.
+    """
+    net = load_workload(file, batch=batch, weights=REAL_BITS, activations=REAL_BITS)
+    kept = [la for la in net.layers if la.op != "BatchNormalization"]
+    layers = [replace(la, weight_bits=1, activation_bits=1) if la.name in binary else la for la in kept]
+    return replace(net, layers=tuple(layers))
 
 
 def _convolution(name: re.Match[str], how: tuple[int, int, int]) -> Workload:
