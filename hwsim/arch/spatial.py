@@ -73,5 +73,5 @@ class Atomic(Frozen, frozen=True):
     kernels: Quantity
     precisions: tuple[str, ...]
     buffer_kib: Quantity
-    elements_per_cycle: Quantity
-    """Of the units for activation, sums of tensors and pooling"""
+    weight_share_pct: Quantity
+    """Share of the buffer that weights fill before inputs are fetched again"""

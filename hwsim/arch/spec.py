@@ -168,6 +168,8 @@ class Energy(Frozen, frozen=True):
     """Energy basis: one 8x8-bit MAC (scaled with the product of the widths), and power drawn all the time."""
 
     static_mw: Quantity
+    element_mw: Quantity | None = None
+    """Power of one multiplier and its registers all the time, besides static_mw"""
     mac_pj: Quantity | None = None
     """8x8 bits; from [technology] by width if absent"""
     factor: Quantity | None = None
@@ -175,11 +177,16 @@ class Energy(Frozen, frozen=True):
 
 
 class Area(Frozen, frozen=True):
-    """Area basis: one processing element and one requantizer a column, memories by their own entry."""
+    """Area basis: one processing element and one requantizer a column, memories by their own entry.
+
+    An array of dot products (`atomic`) has elements, its buffer by size, and what does not grow with either.
+    """
 
     pe_um2: Quantity | None = None
     requantizer_um2: Quantity | None = None
     placement_pct: Quantity | None = None
+    buffer_mm2_per_kib: Quantity | None = None
+    fixed_mm2: Quantity | None = None
 
 
 class Errors(Frozen, frozen=True):

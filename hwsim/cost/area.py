@@ -1,6 +1,7 @@
 """Area in square millimetres.
 
 area = (rows * cols * pe + cols * requantizer) / placement density + sum of the memories
+area = channels * kernels * pe + buffer size * buffer area + fixed          of an array of dot products
 
 What the specification does not state comes from its table [technology]: processing elements and requantizers from
 hwsim/cost/operators.py, memories from hwsim/cost/sram.py.
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from hwsim.arch.precision import widths
-from hwsim.arch.spec import Arch, Memory
+from hwsim.arch.spatial import Atomic
+from hwsim.arch.spec import Arch, Area, Memory
 from hwsim.arch.vary import each
 from hwsim.cost.operators import processing_element_um2, requantizer_um2
 from hwsim.cost.sram import sram
@@ -24,6 +26,8 @@ _ACCUMULATOR_BITS = 32
 def area_mm2(arch: Arch) -> Any:
     """Area of array, requantizers and memories; None where the specification gives no basis for any of them."""
     basis, array, node = arch.area, arch.array, arch.technology
+    if basis is not None and arch.atomic is not None:
+        return _atomic_mm2(basis, arch.atomic)
     if basis is None or array is None:
         return None
     memories = [_memory_mm2(memory, arch) for memory in arch.memory]
@@ -53,6 +57,14 @@ def area_mm2(arch: Arch) -> Any:
         )
     density = 1.0 if basis.placement_pct is None else basis.placement_pct.value / 100
     return logic / density / 1e6 + sum(area for area in memories if area is not None)
+
+
+def _atomic_mm2(basis: Area, unit: Atomic) -> Any:
+    if basis.pe_um2 is None or basis.buffer_mm2_per_kib is None:
+        return None
+    fixed = 0.0 if basis.fixed_mm2 is None else basis.fixed_mm2.value
+    elements = unit.channels.value * unit.kernels.value
+    return elements * basis.pe_um2.value / 1e6 + unit.buffer_kib.value * basis.buffer_mm2_per_kib.value + fixed
 
 
 def _memory_mm2(memory: Memory, arch: Arch) -> Any:

@@ -68,8 +68,11 @@ def link_pj_per_byte(arch: Arch) -> Any:
 
 
 def static_mw(arch: Arch) -> Any:
-    """Power drawn as long as an inference lasts: stated, and the leakage of memories known by size only."""
+    """Power drawn as long as an inference lasts: stated, of every element, and the leakage of memories known by size
+    only."""
     basis = 0.0 if arch.energy is None else arch.energy.static_mw.value
+    if arch.energy is not None and arch.energy.element_mw is not None:
+        basis = basis + arch.energy.element_mw.value * find_engine(arch.engine).peak_macs_per_cycle(arch)
     derived = (memory for memory in arch.memory if memory.access_pj_per_byte is None)
     leakages = (_of_macro(memory, arch, lambda m: m.leakage_mw, 0.0) for memory in derived)
     return basis + sum(leakage for leakage in leakages if leakage is not None)

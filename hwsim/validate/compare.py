@@ -19,6 +19,7 @@ from hwsim.arch.spec import Arch
 from hwsim.cost.network import costs
 from hwsim.errors import HwsimError
 from hwsim.estimate import check_precision, estimate
+from hwsim.validate.accelerator_values import accelerator_value, needs_model
 from hwsim.validate.measurements import Measurement
 from hwsim.validate.workloads import Workloads
 from hwsim.workload import Workload
@@ -77,6 +78,8 @@ def predicted(m: Measurement, arch: Arch, workloads: Workloads) -> float | None:
     HwsimError    the device does not take the workload
     """
     quantity = m.quantity
+    if m.detail is not None:
+        return accelerator_value(m, arch, workloads)
     if m.over:
         quantity = "kernel_us" if quantity.startswith(("kernel_", "layer_")) else "latency_ms"
     values: list[float] = []
@@ -89,9 +92,9 @@ def predicted(m: Measurement, arch: Arch, workloads: Workloads) -> float | None:
     return values[0] if len(values) == 1 else values[0] / values[1]
 
 
-def _attempt(m: Measurement, arch: Arch, workloads: Workloads) -> tuple[float | None, str]:
+def attempt(m: Measurement, arch: Arch, workloads: Workloads) -> tuple[float | None, str]:
     """(value, ""), or (None, why there is none)."""
-    if workloads.find(m.model, m.batch, m.weights, m.activations) is None:
+    if needs_model(m) and workloads.find(m.model, m.batch, m.weights, m.activations) is None:
         return None, f"no model is known by the name {m.model!r}; give --model NAME=FILE"
     try:
         value = predicted(m, arch, workloads)
@@ -102,21 +105,21 @@ def _attempt(m: Measurement, arch: Arch, workloads: Workloads) -> tuple[float | 
 
 def compare(measured: Iterable[Measurement], devices: dict[str, Arch], workloads: Workloads) -> list[Comparison]:
     """Every measurement with its prediction; one estimate for each device, model and quantity."""
-    known: dict[tuple[str, str, str, int, int, int], tuple[float | None, str]] = {}
+    known: dict[tuple[object, ...], tuple[float | None, str]] = {}
     rows: list[Comparison] = []
     for m in measured:
         why, value = m.excluded, None
         if not why:
-            key = (m.device, m.model, m.quantity, m.batch, m.weights, m.activations)
+            key = (m.device, m.model, m.quantity, m.batch, m.weights, m.activations, m.detail)
             if key not in known:
-                known[key] = _attempt(m, devices[m.device], workloads)
+                known[key] = attempt(m, devices[m.device], workloads)
             value, why = known[key]
         rows.append(
             Comparison(
                 file=m.file,
                 line=m.line,
                 device=m.device,
-                model=m.model,
+                model=m.model + (m.detail.suffix if m.detail is not None else ""),
                 quantity=m.quantity,
                 published=m.value,
                 predicted=value,

@@ -21,14 +21,21 @@ from hwsim.arch.spec import Arch
 from hwsim.arch.technology import table
 from hwsim.arch.vary import numbers, with_values
 from hwsim.errors import SpecError
-from hwsim.validate.compare import predicted
+from hwsim.validate.compare import attempt, predicted
 from hwsim.validate.measurements import Measurement
 from hwsim.validate.workloads import Workloads
 
 MARK = "derived: fitted"
-NOISE = {"latency_ms": 0.04, "kernel_us": 0.12, "kernel_int4_int8_ratio": 0.12, "layer_int4_int8_ratio": 0.08}
-"""Standard deviation of the logarithm of a time. One kernel tuned twice differs by 0.17, sqrt(2) times that of one
-tuning; networks average over their layers"""
+NOISE = {
+    "latency_ms": 0.04,
+    "kernel_us": 0.12,
+    "kernel_int4_int8_ratio": 0.12,
+    "layer_int4_int8_ratio": 0.08,
+    "power_mw": 0.05,
+    "fps": 0.1,
+}
+"""Standard deviation of the logarithm of a time or power. One kernel tuned twice differs by 0.17, sqrt(2) times that of
+one tuning; networks average over their layers"""
 _COMMON_SPREAD = 1.5
 _ITERATIONS = 12
 _STEP = 0.02
@@ -63,12 +70,13 @@ def priors(arch: Arch) -> dict[str, tuple[float, float, bool]]:
 
 
 def targets(measured: Iterable[Measurement], arch: Arch, workloads: Workloads) -> list[Measurement]:
-    """The times to fit to, each once with the geometric mean of its rows."""
-    rows: dict[tuple[str, str, int, int, int, int], list[Measurement]] = {}
+    """The times and powers to fit to, each once with the geometric mean of its rows."""
+    rows: dict[tuple[object, ...], list[Measurement]] = {}
     for m in measured:
         known = m.device == arch.name and m.quantity in NOISE and not m.excluded
-        if known and workloads.find(m.model, m.batch, m.weights, m.activations) is not None:
-            rows.setdefault((m.model, m.quantity, m.batch, m.weights, m.activations, m.over), []).append(m)
+        if known and attempt(m, arch, workloads)[0] is not None:
+            key = (m.model, m.quantity, m.batch, m.weights, m.activations, m.over, m.detail)
+            rows.setdefault(key, []).append(m)
     return [replace(same[0], value=float(np.exp(np.mean([np.log(m.value) for m in same])))) for same in rows.values()]
 
 

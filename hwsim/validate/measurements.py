@@ -21,6 +21,7 @@ from pathlib import Path
 
 from hwsim.arch.spec import Arch
 from hwsim.errors import SpecError
+from hwsim.validate.accelerators import Detail, accelerator_rows
 
 QUANTITIES = {"latency_ms": "latency_ms", "energy_uj_per_inf": "energy_uj"}
 """Column of the file -> quantity of a report"""
@@ -36,6 +37,7 @@ class Measurement:
     model : name of a network, or of a convolution, see `hwsim/validate/workloads.py`
     over : bits of weights and activations of the time that this one is divided by; 0 where it is no ratio
     kind : kind of row, as the file names it
+    detail : layer, design or batch of a table of accelerators
     """
 
     file: str
@@ -50,6 +52,7 @@ class Measurement:
     activations: int = 8
     over: int = 0
     kind: str = ""
+    detail: Detail | None = None
 
 
 def read_folder(folder: str | Path, devices: Iterable[Arch]) -> list[Measurement]:
@@ -74,7 +77,8 @@ def read_folder(folder: str | Path, devices: Iterable[Arch]) -> list[Measurement
             own = [(line, row) for line, row in enumerate(rows, 2) if _belongs(row, device)]
             batch = max((_whole(row.get("batch"), 1) for _, row in own), default=1)
             times = [m for line, row in own for m in _numbers(row, path.name, line, device, batch)]
-            found += sorted([*times, *_ratios(times)], key=lambda m: m.line)
+            others = [Measurement(file=path.name, device=device.name, **row) for row in accelerator_rows(own, device)]
+            found += sorted([*times, *_ratios(times), *others], key=lambda m: m.line)
     return found
 
 

@@ -1,6 +1,7 @@
 """Published model names -> workloads: files the caller gives, or the builders of the project's `models`.
 
 A name such as "conv 3x3/2 64-128 56x56-28x28" is one convolution: window and stride, channels in and out, sizes.
+"MLP0 (5 layers, 20000000 weights, 200 uses, batch 200)" is an application known by its counts only.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from hwsim.errors import WorkloadError
 from hwsim.workload import Layer, LoopNest, Workload, from_layers, load_workload
 
+_APPLICATION = re.compile(r".+ \((\d+) layers, (\d+) weights, (\d+) uses, batch (\d+)\)")
 _CONVOLUTION = re.compile(r"conv (\d+)x(\d+)/(\d+) (\d+)-(\d+) (\d+)x(\d+)-(\d+)x(\d+)")
 
 REAL_BITS = 32
@@ -43,8 +45,12 @@ class Workloads:
             file, layer = self._files.get(plain(name)), _CONVOLUTION.fullmatch(name)
             if file is not None:
                 self._loaded[key] = _loaded(file, how)
+            elif layer is not None:
+                self._loaded[key] = _convolution(layer, how)
+            elif (counts := _APPLICATION.fullmatch(name)) is not None:
+                self._loaded[key] = _application(counts)
             else:
-                self._loaded[key] = self._built(name, how) if layer is None else _convolution(layer, how)
+                self._loaded[key] = self._built(name, how)
         return self._loaded[key]
 
     def unused(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -100,6 +106,30 @@ def _convolution(name: re.Match[str], how: tuple[int, int, int]) -> Workload:
     )
     layer = Layer(name=name.string, op="Conv2D", nest=nest, weight_bits=weights, activation_bits=activations)
     return from_layers([layer], name.string, batch)
+
+
+def _application(name: re.Match[str]) -> Workload:
+    """Equal square layers with so many weights in all, each used so often: dense ones, or 3x3 convolutions."""
+    count, weights, uses, batch = (max(1, int(number)) for number in name.groups())
+    side = max(1, round((uses / batch) ** 0.5))
+    taps = 3 if side > 1 else 1
+    channels = max(1, round((weights / count / taps**2) ** 0.5))
+    nest = LoopNest(
+        kind="mac",
+        N=batch,
+        K=channels,
+        C=channels,
+        OY=side,
+        OX=side,
+        FY=taps,
+        FX=taps,
+        inputs=(batch * side**2 * channels,),
+        weights=(taps * channels) ** 2,
+        outputs=batch * side**2 * channels,
+    )
+    op = "Conv2D" if taps > 1 else "Dense"
+    layers = [Layer(name=f"{op}{i}", op=op, nest=nest, weight_key=f"{op}{i}") for i in range(count)]
+    return from_layers(layers, name.string, batch)
 
 
 def plain(name: str) -> str:
