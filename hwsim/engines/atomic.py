@@ -7,7 +7,7 @@
 Every layer reads its operands from memory and writes its outputs there. Where the inputs fit the convolution buffer
 beside two groups of K_a kernels, or the weights beside them, inputs are read once; else once for every share of the
 buffer that the weights fill (NVDLA primer, "MAC units and memory bandwidth"). Sums of tensors and pooling run in units
-behind the array, while the next layer does: a sum reads one operand more, pooling reads and writes. The link works while
+behind the array, while the next layer does: a sum reads one operand more, pooling reads and writes. The link works as
 the array does (`link.overlapped`).
 """
 
