@@ -82,6 +82,7 @@ def test_the_gradient_of_what_nobody_asks_for_is_not_computed(monkeypatch):
     for net, more, expected in (
         (Network(graph=graph), (), 1),
         (Network(graph=graph), ("x",), 2),
+        (Network(graph=graph), ("act",), 1),
         (Network(graph=graph, quantizers={"x": Lsq(bits=4)}), ("x//step",), 2),
         (Network(graph=graph, frozen=frozenset(graph.constants) - {"dense/kernel"}), (), 0),
     ):
