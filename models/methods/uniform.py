@@ -15,7 +15,7 @@ from refq.quantizers.learning import (
     UnitActivations,
     WrpnWeights,
 )
-from refq.training import noisy_slopes
+from refq.training import learned_intervals, noisy_slopes
 
 
 def plain(bits: int) -> Method:
@@ -54,6 +54,14 @@ UNIFORM: dict[str, Method] = {
     ),
     "QIL weights, LSQ activations": Method(
         bits="2 / 2", rules={"weights": QilWeights(bits=2), "activations": behind_relu(2)}
+    ),
+    "QIL": Method(
+        bits="2 / 2",
+        rules={
+            "weights": QilWeights(bits=2),
+            "activations": UnitActivations(bits=2),
+            "inputs": learned_intervals(),
+        },
     ),
     "WRPN": Method(
         bits="2 / 2", rules={"weights": WrpnWeights(bits=2), "activations": UnitActivations(bits=2)}, unit=True

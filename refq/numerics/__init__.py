@@ -73,7 +73,8 @@ holds the readable implementation.
     BatchToSpace, BroadcastTo, ResizeNearest, Concatenate, Embedding, Identity, Requantize
                       codes move; where grids differ y = R[s_x / s_y](x_q - z_x). Padding holds z_x
     ResizeBilinear    places and weights with 10 fraction bits; sum of 4 products / 2**20, half away
-    Sigmoid, Tanh, Exp, Log, Gelu, Elu, Selu, Softplus, Softsign, Swish, Mish, HardSigmoid, Square, Sin, Cos
+    Sigmoid, Tanh, Exp, Log, Gelu, Elu, Selu, Softplus, Softsign, Swish, Mish, HardSigmoid, Square, Sin, Cos,
+    Binarize, Interval
                       a table with one entry a code: half_away(f32(f(f32(s_x (q - z_x))) * f32(1 / s_y))) + z_y,
                       clamped; made before the run. Log of 0 and below is the lowest code
       int16, z = 0    Exp, Log, Gelu, Rsqrt: 513 entries, linear between them (`lookup`); Sigmoid, Tanh to s_y = 2**-15:

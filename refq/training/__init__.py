@@ -21,6 +21,7 @@ from refq.training.quantized import clip_latent, glorot_factors, quantized
 from refq.training.regularizers import proximal, sinusoidal, sinusoidal_widths
 from refq.training.schedules import constant, cosine, stepwise, warm_up
 from refq.training.sweep import Tape, forward
+from refq.transforms.learned_intervals import learned_intervals
 from refq.transforms.sign_inputs import binarize, residual_signs, scaled_signs, shifted_signs, without_relu
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "half",
     "half_slopes",
     "integer_slopes",
+    "learned_intervals",
     "load_state",
     "mean_squared_error",
     "noisy_slopes",

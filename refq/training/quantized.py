@@ -54,8 +54,9 @@ def quantized(
     calibration : a batch of inputs
     weights, activations : rules; None: 8 bits, ranges of weights and moving averages of activations
     sign : activations become -1 and +1, with this gradient, or drawn
-    inputs : what takes the place of ReLU in front of these layers, of `refq.transforms.sign_inputs`; `binarize` where
-        `sign` is given. The constants it brings are trained
+    inputs : what these layers read in place of a ReLU's output, such as `scaled_signs`, `residual_signs(2)`,
+        `shifted_signs(3)`, `without_relu` or `learned_intervals()`; `binarize` where `sign` is given. The constants it
+        brings are trained
     whole : take in the first and the last layer
     fold : of batch normalization: "never" trains it and keeps it as a node, "once" folds it before training, "always"
         trains it and folds it anew at every step, so that weights are rounded as they will be deployed
@@ -71,7 +72,7 @@ def quantized(
     form = inputs or (binarize if sign is not None else None)
     prepared = graph if form is None else form(graph)
     is_folded = fold != "never"
-    wide = dict.fromkeys(() if is_folded else ("BatchNormalization",) if inputs is None else _SCALED, _WIDE_BITS)
+    wide = dict.fromkeys(_SCALED if inputs is not None else () if is_folded else _SCALED[:1], _WIDE_BITS)
     base = quantize(prepared, calibration, replace(RECIPES["int8"], intermediate_bits=wide), fold=is_folded)
     macs = weighted_layers(base)
     chosen = macs if whole else macs[1:-1]
@@ -85,7 +86,8 @@ def quantized(
     for node in macs:
         rules[node.inputs[1]] = StraightThrough()
     trained = frozenset(prepared.constants) - frozenset(graph.constants)
-    rules |= dict.fromkeys(trained, StraightThrough(per_channel=False))
+    on_grids = {name for name in trained if base.tensors[name].qparams is not None}
+    rules |= dict.fromkeys(on_grids, StraightThrough(per_channel=False))
     for node in chosen:
         if weights is not None:
             rules[node.inputs[1]] = weights
@@ -144,7 +146,7 @@ def glorot_factors(network: Network, power: int = 1) -> dict[str, float]:
             shape = network.graph.tensors[name].shape
             inputs = prod(shape) // shape[axis]
             places = prod(shape[1:-1])
-            found[name] = sqrt((inputs + places * shape[axis]) / 1.5) ** power
+            found[network.latent(name)] = sqrt((inputs + places * shape[axis]) / 1.5) ** power
     return found
 
 
@@ -163,5 +165,5 @@ def _is_nonnegative(graph: Graph, name: str) -> bool:
     node = graph.producer(name)
     if node is None:
         return False
-    plain = node.op == "Relu" and not node.attrs.get("negative_slope", 0.0)
+    plain = node.op == "Interval" or (node.op == "Relu" and not node.attrs.get("negative_slope", 0.0))
     return plain or (node.clamp is not None and node.clamp[0] >= 0)

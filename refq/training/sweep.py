@@ -119,6 +119,12 @@ class _Sweep:
         self.moment, self.tape = moment, tape
         self.is_quantized = network.graph.is_quantized or bool(network.quantizers)
 
+    @property
+    def measures(self) -> bool:
+        """Whether normalization takes the statistics of the batch, not its running averages."""
+        moment = self.moment
+        return moment.collects or (moment.training and moment.progress < self.network.frozen_statistics)
+
     def write(self, name: str, array: Array) -> None:
         """A tensor as computed, and as its quantizer lets readers see it."""
         tape = self.tape
@@ -183,7 +189,7 @@ class _Sweep:
         averages = [self.statistics[key(part)] for part in ("mean", "variance")]
         tape.values |= dict(zip(names, held, strict=True))
         source, pull = tape.seen(node.inputs[0]), None
-        if self.moment.training and self.moment.progress < self.network.frozen_statistics:
+        if self.measures:
             batch = fold_batch(folding, layer_for(node), tape.values[source], kernel, gamma, beta)
             weight, bias, pull = batch.weight, batch.bias, batch.pull
             for part, old, seen in zip(("mean", "variance"), averages, (batch.mean, batch.variance), strict=True):
@@ -262,8 +268,7 @@ class _Sweep:
     def evaluate(self, node: Node, arrays: list[Any]) -> tuple[Any, Pull]:
         """What the node computes, and its gradient rule."""
         layer = layer_for(node)
-        is_live = self.moment.training and self.moment.progress < self.network.frozen_statistics
-        if node.op == "BatchNormalization" and (is_live or self.moment.collects):
+        if node.op == "BatchNormalization" and self.measures:
             return self.normalize(node, layer, arrays)
         surrogate = self.network.surrogates.get(node.op)
         if isinstance(surrogate, StochasticSign):

@@ -4,6 +4,7 @@ from refq.graph import Graph
 from refq.transforms.dynamic_quantize import dynamic_quantize
 from refq.transforms.fold_batchnorm import fold_batchnorm
 from refq.transforms.fuse_activation import fuse_activation
+from refq.transforms.learned_intervals import learned_intervals
 from refq.transforms.saturate_masks import masked_sums, saturate_masks
 from refq.transforms.sign_inputs import binarize, residual_signs, scaled_signs, shifted_signs, without_relu
 
@@ -12,6 +13,7 @@ __all__ = [
     "dynamic_quantize",
     "fold_batchnorm",
     "fuse_activation",
+    "learned_intervals",
     "masked_sums",
     "prepare",
     "residual_signs",

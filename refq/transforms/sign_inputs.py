@@ -163,7 +163,7 @@ def _total(part: Expansion, terms: list[str]) -> None:
 def _expanded(graph: Graph, build: Callable[[Expansion], None]) -> Graph:
     """The graph without ReLU in front of inner layers, each of which `build` expands."""
     linear = without_relu(graph)
-    wanted = {node.name for node in weighted_layers(graph)[1:-1] if _is_behind_relu(graph, node)}
+    wanted = {node.name for node in weighted_layers(graph)[1:-1] if is_behind_relu(graph, node)}
     nodes: list[Node] = []
     tensors, constants = dict(linear.tensors), dict(linear.constants)
     for node in linear.nodes:
@@ -197,14 +197,15 @@ def source(graph: Graph, name: str) -> str:
     return name
 
 
+def is_behind_relu(graph: Graph, node: Node) -> bool:
+    """Whether the first input of a layer was computed by a ReLU."""
+    producer = graph.producer(source(graph, node.inputs[0]))
+    return producer is not None and producer.op == "Relu"
+
+
 def _has_weights(graph: Graph, node: Node) -> bool:
     cls = layer_class(node.op)
     return issubclass(cls, MacLayer) and "w" in cls.parameters and node.inputs[1] in graph.constants
-
-
-def _is_behind_relu(graph: Graph, node: Node) -> bool:
-    producer = graph.producer(source(graph, node.inputs[0]))
-    return producer is not None and producer.op == "Relu"
 
 
 def _in_place_of_relu(graph: Graph, op: str) -> Graph:

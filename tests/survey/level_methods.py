@@ -29,6 +29,8 @@ from refq.quantizers import (
 from refq.quantizers.learning import (
     DoReFaWeights,
     InformationRetentionWeights,
+    LossAwareSignWeights,
+    LossAwareTernaryWeights,
     QuantizationNoise,
     SignWeights,
     UnitActivations,
@@ -59,6 +61,8 @@ STOCHASTIC = LAWS + "test_stochastic_rounding_is_unbiased_and_seeded"
 WIDTHS = LAWS + "test_every_grid_obeys_its_laws_at_every_width_up_to_8_bits"
 CUT = UNIT + "overhead.py::test_seeded_stochastic_rounding_depends_on_the_index_alone_and_is_unbiased"
 EXTREME = UNIT + "extreme.py::"
+LOSS_AWARE = "unit/quantizers/learning/test_loss_aware_rules.py::"
+FORMS = "unit/transforms/test_sign_inputs.py::"
 CODES = UNIT + "binary_codes.py::"
 POWERS = UNIT + "powers_of_two.py::"
 BEST = "property/test_quantizer_orderings.py::"
@@ -189,6 +193,7 @@ def level_methods() -> tuple[Entry, ...]:
             weights,
             LAWS + "test_stochastic_signs_are_unbiased_inside_their_levels",
             EXTREME + "test_stochastic_signs_have_the_probability_of_the_hard_sigmoid",
+            "unit/training/test_quantized.py::test_statistics_are_taken_anew_from_the_weights_that_are_deployed",
         ),
         learned(
             "III-H",
@@ -211,6 +216,13 @@ def level_methods() -> tuple[Entry, ...]:
             EXTREME + "test_binary_levels_of_a_block_are_its_mean_magnitude",
             "property/test_binary_ternary_laws.py::test_the_scale_of_binary_weights_has_the_least_squared_error",
         ),
+        learned(
+            "IV-E",
+            "LAB: binary weights, scale by the loss's curvature",
+            LossAwareSignWeights(),
+            same,
+            LOSS_AWARE + "test_the_scale_of_loss_aware_signs_is_a_mean_weighted_by_curvature_by_hand",
+        ),
         xnor(),
         grid(
             "IV-E",
@@ -226,6 +238,13 @@ def level_methods() -> tuple[Entry, ...]:
             WIDTHS,
             EXTREME + "test_the_optimal_ternary_threshold_beats_every_other",
         ),
+        learned(
+            "IV-E",
+            "LAT: ternary weights, scale and support by the loss's curvature",
+            LossAwareTernaryWeights(),
+            same,
+            LOSS_AWARE + "test_exact_loss_aware_ternary_weights_have_the_least_error_of_all_supports",
+        ),
         grid(
             "IV-E",
             "trained ternary (TTQ)",
@@ -239,6 +258,7 @@ def level_methods() -> tuple[Entry, ...]:
             TernaryActivation(),
             WIDTHS,
             EXTREME + "test_ternary_activations_have_the_threshold_of_the_paper",
+            HAND + "test_ternary_activations_change_at_four_tenths_of_the_mean_magnitude_by_hand",
         ),
         grid(
             "IV-E",
@@ -246,6 +266,7 @@ def level_methods() -> tuple[Entry, ...]:
             HORQ(order=2),
             WIDTHS,
             EXTREME + "test_residual_planes_repeat_the_binarization_of_what_is_left",
+            FORMS + "test_residual_signs_are_the_planes_of_horq_for_every_image",
         ),
         grid(
             "IV-E",
@@ -260,6 +281,7 @@ def level_methods() -> tuple[Entry, ...]:
             ABCActivations.spread_over(3),
             WIDTHS,
             EXTREME + "test_abc_activations_clip_what_is_shifted",
+            FORMS + "test_shifted_signs_are_the_activations_of_abc_net",
             data=activations,
         ),
         grid(

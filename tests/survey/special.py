@@ -62,7 +62,10 @@ def xnor() -> Entry:
         module="refq.quantizers.xnor",
         subjects=lambda: (BinaryDot(dot=dot, name="xnor convolution"),),
         measure=measure,
-        tests=(UNIT + "sign_products.py::test_the_xnor_convolution_is_its_definition",),
+        tests=(
+            UNIT + "sign_products.py::test_the_xnor_convolution_is_its_definition",
+            "unit/transforms/test_sign_inputs.py::test_scaled_signs_are_the_convolution_of_xnor_net",
+        ),
     )
 
 

@@ -123,6 +123,7 @@ def uniform_methods() -> tuple[Entry, ...]:
             Qil(),
             LEARNED,
             HAND + "test_a_learned_interval_has_the_derivatives_of_its_transformer",
+            "unit/transforms/test_learned_intervals.py::test_a_learned_interval_of_activations_by_hand",
         ),
         scheme("III-E", "layerwise", Scheme(grid=SYMMETRIC, granularity=PerTensor()), ORDER, module=SCALES),
         scheme(

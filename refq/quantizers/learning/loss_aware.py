@@ -29,7 +29,9 @@ class CurvatureAware(Trainable):
 
     def observe(self, x: Array, learned: Learned, moment: Moment) -> Learned:
         if moment.curvature is None:
-            raise TrainingError(f"{type(self).__name__} needs an optimizer that estimates curvature; use adam")
+            raise TrainingError(
+                f"{type(self).__name__}: no curvature of its weights; use adam, and fold normalization never or once"
+            )
         return {"curvature": moment.curvature}
 
     def _rows(self, x: Array, axis: int | None, learned: Learned) -> tuple[Array, Array, int | None]:

@@ -114,5 +114,5 @@ def test_the_curvature_is_that_of_adams_moments_one_step_before():
 def test_an_optimizer_without_second_moments_is_refused():
     x, y = task()
     net = quantized(chain(), x[:32], weights=LossAwareTernaryWeights())
-    with pytest.raises(TrainingError, match="needs an optimizer that estimates curvature; use adam"):
+    with pytest.raises(TrainingError, match="no curvature of its weights; use adam"):
         fit(net, (x, y), epochs=1, optimizer=sgd())
