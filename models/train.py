@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,12 @@ def cifar(path: Path) -> tuple[Data, Data]:
 
     train = scaled(parts["x_train"]), parts["y_train"].astype(np.int64)
     return train, (scaled(parts["x_test"]), parts["y_test"].astype(np.int64))
+
+
+def cifar_file() -> Path | None:
+    """The .npz that is read where none is given: data/cifar10_small.npz of $REFQ_SHARED (../shared), if it is there."""
+    path = Path(os.environ.get("REFQ_SHARED", "../shared")) / "data" / "cifar10_small.npz"
+    return path if path.exists() else None
 
 
 def graph_of(network: Network, seed: int) -> Graph:
