@@ -7,6 +7,9 @@ from typing import Literal
 from hwsim.arch.quantity import Frozen, Quantity
 
 
+Library = Literal["generated", "cmsis-nn", "cmsis-nn-mve", "scalar", "reference", "packed-simd", "threaded", "engine"]
+
+
 class Width(Frozen, frozen=True):
     """Cycles of a MAC at other bit widths over those at 8 bits."""
 
@@ -26,9 +29,7 @@ class Kernels(Frozen, frozen=True):
     cycles_per_output: Quantity
     cycles_per_operation: Quantity
     precisions: tuple[str, ...]
-    library: Literal["generated", "cmsis-nn", "cmsis-nn-mve", "scalar", "reference", "packed-simd", "threaded"] = (
-        "generated"
-    )
+    library: Library = "generated"
     """Kind of kernels: which typical cycles of specs/technology/priors.toml a fit starts from"""
     cycles_per_gathered: Quantity | None = None
     cycles_per_run: Quantity | None = None

@@ -225,7 +225,11 @@ def test_the_command_prints_json_and_draws(folder, capsys):
         *((name, 0.15, 0.15) for name in ("cortex-m4", "cortex-m4-smps", "cortex-m7", "cortex-m7-xcubeai9")),
         *((name, 0.15, 0.15) for name in ("cortex-m4-xcubeai9", "cortex-m4-plumerai", "cortex-m33-plumerai")),
         *((name, 0.15, 0.15) for name in ("cortex-m33-xcubeai10", "cortex-m4-hale", "syntiant-ndp120", "efr32xg24")),
-        *((name, 0.15, 0.15) for name in ("cortex-m33", "cortex-m85", "efr32xg24-v07", "cortex-m33-plumerai23")),
+        *(
+            (name, 0.15, 0.15)
+            for name in ("cortex-m33", "cortex-m85", "efr32xg24-v07", "cortex-m33-plumerai23", "gap9")
+        ),
+        *((name, 0.15, 0.15) for name in ("cortex-m7-xcubeai71", "cortex-m4-xcubeai81", "cortex-m7-xcubeai81")),
         *((name, 0.21, 0.21) for name in ("cortex-m4-tflm", "andes-d25f", "spacemit-k1", "cortex-m4-plumerai23")),
     ],
 )

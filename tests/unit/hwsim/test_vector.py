@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 import hwsim
 from hwsim.arch.catalog import archs
-from hwsim.arch.kernels import Kernels
+from hwsim.arch.kernels import Kernels, Library
 from hwsim.arch.spec import Overhead, Quantity
 from hwsim.arch.technology import table
 from hwsim.validate.fit import constants, priors
@@ -94,7 +94,7 @@ def test_parameters_wait_for_their_memory():
 
 
 def test_every_library_has_typical_cycles_for_what_its_devices_fit():
-    libraries = typing.get_args(typing.get_type_hints(Kernels)["library"])
+    libraries = typing.get_args(Library)
     assert set(table("priors")["vector"]) == set(libraries)
     for name in archs():
         arch = hwsim.load_arch(name)
