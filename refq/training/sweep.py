@@ -198,7 +198,7 @@ class _Sweep:
         else:
             weight, bias = folding.folded(*held, *averages)
 
-        def back(dys: list[Array]) -> tuple[Array | None, ...]:
+        def back(dys: list[Array], through: bool) -> tuple[Array | None, ...]:
             dw, db = dys
             if pull is not None:
                 return pull(dw, db)

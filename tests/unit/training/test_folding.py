@@ -82,7 +82,8 @@ def test_a_network_folded_at_every_step_computes_and_differentiates_as_one_that_
     tapes = [forward(net, *net.start(np.float64), {"x": x.astype(float)}, moment) for net in (plain, folded)]
     np.testing.assert_allclose(tapes[0].values["y"], tapes[1].values["y"], rtol=1e-6)
     dy = np.random.default_rng(1).normal(size=(24, 3))
-    slopes = [tape.gradients({"y": dy}) for tape in tapes]
+    networks = (plain, folded)
+    slopes = [tape.gradients({"y": dy}, net.start()[0]) for tape, net in zip(tapes, networks, strict=True)]
     for i in range(3):
         pairs = {f"conv{i}/kernel": f"conv{i}/kernel/kernel"}
         pairs |= {f"bn{i}/{part}": f"conv{i}/kernel/{part}" for part in ("gamma", "beta")}
