@@ -6,7 +6,6 @@ from typing import Literal
 
 from hwsim.arch.quantity import Frozen, Quantity
 
-
 Library = Literal["generated", "cmsis-nn", "cmsis-nn-mve", "scalar", "reference", "packed-simd", "threaded", "engine"]
 
 

@@ -230,7 +230,8 @@ def test_the_command_prints_json_and_draws(folder, capsys):
             for name in ("cortex-m33", "cortex-m85", "efr32xg24-v07", "cortex-m33-plumerai23", "gap9")
         ),
         *((name, 0.15, 0.15) for name in ("cortex-m7-xcubeai71", "cortex-m4-xcubeai81", "cortex-m7-xcubeai81")),
-        *((name, 0.21, 0.21) for name in ("cortex-m4-tflm", "andes-d25f", "spacemit-k1", "cortex-m4-plumerai23")),
+        *((name, 0.21, 0.21) for name in ("cortex-m4-tflm", "andes-d25f", "cortex-m4-plumerai23")),
+        *(("cortex-m4-onnc", 0.15, 0.15), ("rh850", 0.15, 0.15), ("spacemit-k1", 0.15, 0.15)),
     ],
 )
 def test_models_left_out_of_the_fit_are_predicted(device, mean, median, workloads):

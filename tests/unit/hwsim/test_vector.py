@@ -10,6 +10,7 @@ from hwsim.arch.catalog import archs
 from hwsim.arch.kernels import Kernels, Library
 from hwsim.arch.spec import Overhead, Quantity
 from hwsim.arch.technology import table
+from hwsim.validate import Workloads
 from hwsim.validate.fit import constants, priors
 from hwsim.workload import from_layers
 from tests.unit.hwsim.small_layers import conv, depthwise
@@ -107,3 +108,14 @@ def test_a_fit_starts_from_the_kind_of_kernels():
     other = replace(arch, kernels=replace(arch.kernels, library="scalar"))
     path = "kernels.convolution_cycles_per_mac"
     assert priors(other)[path][0] > 2 * priors(arch)[path][0]
+
+
+def test_a_core_says_that_a_large_network_does_not_fit():
+    net = Workloads().find("VGG16")
+    for name in archs():
+        arch = hwsim.load_arch(name)
+        if arch.engine != "vector" or "w8a8" not in arch.precisions:
+            continue
+        text = " ".join(hwsim.estimate(net, arch).warnings)
+        room = sum(m.size_kib.value for m in arch.memory if m.holds in ("weights", "both")) * 1024
+        assert (room < net.weight_bytes) == ("does not fit: parameters" in text or "parameters streamed" in text)
