@@ -64,9 +64,11 @@ def _path_of(name: str, folder: Path) -> Path:
         from hwsim.arch.entries import entries
 
         if name in entries():
+            entry = entries()[name]
+            why = f"{entry.no_model}; " if entry.no_model else ""
             raise UnknownArchError(
-                f"arch {name!r} is a catalogue entry without a model ({entries()[name].summary}); "
-                f"devices with a model are {', '.join(known)}"
+                f"arch {name!r} is a catalogue entry without a model ({entry.summary}); "
+                f"{why}devices with a model are {', '.join(known)}"
             )
         near = get_close_matches(name, known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}, or a path ending .toml"

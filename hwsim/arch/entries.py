@@ -36,6 +36,8 @@ class Entry(Frozen, frozen=True):
     power_w: Quantity | None = None
     bandwidth_gb_per_s: Quantity | None = None
     area_mm2: Quantity | None = None
+    no_model: str = ""
+    """Why its figures do not make a model"""
 
     @property
     def node_nm(self) -> float | None:

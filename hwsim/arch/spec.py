@@ -15,13 +15,13 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from hwsim.arch.binary import BinaryArray
 from hwsim.arch.gpu import TensorCores
 from hwsim.arch.kernels import Kernels
 from hwsim.arch.precision import Multiplier, widths
 from hwsim.arch.quantity import Frozen, Quantity
 from hwsim.arch.rows import RowStationary
 from hwsim.arch.spatial import Atomic, MicroArray
+from hwsim.arch.window import WindowArray
 from hwsim.errors import SpecError
 
 __all__ = ["Arch", "Array", "Frozen", "Memory", "Quantity", "build", "read_toml"]
@@ -31,7 +31,7 @@ FREE_TEXT = ("estimate:", "derived:")
 
 OWN_TABLES = ("microblock", "tensorcore", "row_stationary", "atomic")
 """Tables that carry the name of their engine, and divide by all but a few of their numbers."""
-NEEDS = {"systolic": "array", "vector": "kernels", "binary": "binary", **{name: name for name in OWN_TABLES}}
+NEEDS = {"systolic": "array", "vector": "kernels", "window": "window", **{name: name for name in OWN_TABLES}}
 """Engine -> the table it cannot work without."""
 
 _MAY_BE_ZERO = ("cycles_per", "latency_cycles", "memory_cycles", "parameter_cycles", "zeros_pct")
@@ -214,7 +214,7 @@ class Arch(Frozen, frozen=True):
     tensorcore: TensorCores | None = None
     row_stationary: RowStationary | None = None
     atomic: Atomic | None = None
-    binary: BinaryArray | None = None
+    window: WindowArray | None = None
     overhead: Overhead = Overhead()
     energy: Energy | None = None
     area: Area | None = None
@@ -269,8 +269,8 @@ def build(table: Mapping[str, Any], file: str, sources: Mapping[str, Any]) -> Ar
             raise SpecError(f"{file}: engine={engine!r} needs a table [{table_name}]; add it")
     for name in arch.precisions:
         widths(name, file)
-    if arch.binary is not None and not arch.binary.windows:
-        raise SpecError(f"{file}: binary.windows is empty; add a table [[binary.windows]]")
+    if arch.window is not None and not arch.window.modes:
+        raise SpecError(f"{file}: window.modes is empty; add a table [[window.modes]]")
     array = arch.array
     if array is not None and array.multiplier != "integer" and (len(array.precisions) != 1 or array.packed):
         raise SpecError(

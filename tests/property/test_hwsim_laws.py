@@ -101,7 +101,7 @@ def numbers(arch: Arch) -> list[str]:
     """Paths of the numbers of a device of which more is never worse, or costs never better."""
     paths = ["clock_mhz", "overhead.inference_us", "overhead.layer_us", "vector.lanes", "link.bandwidth_mb_per_s"]
     paths += ["kernels.dense_cycles_per_mac", "kernels.depthwise_cycles_per_mac", "kernels.cycles_per_output"]
-    paths += ["array.rows", "array.cols", "binary.channels", "binary.windows.0.filters", "array.sustained_pct"]
+    paths += ["array.rows", "array.cols", "window.channels", "window.modes.0.filters", "array.sustained_pct"]
     paths += [f"memory.{index}.size_kib" for index in range(len(arch.memory))]
 
     def known(path: str) -> bool:

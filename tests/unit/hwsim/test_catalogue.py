@@ -29,6 +29,24 @@ def test_an_entry_without_a_model_is_refused_with_its_figures():
         hwsim.load_arch("gtx1080")
 
 
+@pytest.mark.parametrize("name", sorted(set(entries()) | set(hwsim.archs())))
+def test_every_name_is_a_model_or_says_that_there_is_none(name):
+    if name in hwsim.archs():
+        assert hwsim.load_arch(name).name == name
+    else:
+        with pytest.raises(UnknownArchError, match=f"arch '{name}' is a catalogue entry without a model"):
+            hwsim.load_arch(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("binareye", "its clock and array are not published"), ("hailo-8", "no law"), ("gap9", "four networks")],
+)
+def test_an_entry_says_why_its_figures_make_no_model(name, why):
+    with pytest.raises(UnknownArchError, match=rf"W.*\); {why}.*; devices with a model are"):
+        hwsim.load_arch(name)
+
+
 @pytest.mark.parametrize(
     ("value", "source", "text"), [(0.0, "reuther2023", "must be above 0"), (1.0, "hearsay", "is not an id")]
 )
