@@ -7,9 +7,10 @@ Weights that are codes into tables count the bits of their codes, and the bytes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from hwsim.errors import WorkloadError
 from hwsim.lifetimes import Buffer, arena_bytes
-from refq.graph import Graph, LoopNest, QParams
+from refq.graph import Graph, LoopNest, Node, QParams
 
 __all__ = [
     "IntegerLayer",
@@ -44,6 +45,8 @@ class Layer:
     weight_key : name of the stored weights; layers with equal keys share one copy, "" = none
     weight_entropy_bits : entropy of the codes of one weight, what an entropy coder approaches; None if not known
     input_zeros : share of zeros among the input with its padding, 0 to 1; None if not known
+    copied : elements of a concatenation's inputs that stay where they are because something else reads them as well;
+        the others are written into the result by the layers that make them
     """
 
     name: str
@@ -54,6 +57,7 @@ class Layer:
     weight_key: str = ""
     weight_entropy_bits: float | None = None
     input_zeros: float | None = None
+    copied: int = 0
 
     @property
     def stored_bits(self) -> float:
@@ -165,6 +169,8 @@ def from_graph(graph: Graph, batch: int = 1, weights: int | Held = 8, activation
         grid = graph.tensors[name].qparams
         return default if grid is None else grid.bits
 
+    readers = Counter(name for node in graph.nodes for name in node.inputs)
+    readers.update((*graph.inputs, *graph.outputs))
     layers: list[Layer] = []
     for node in graph.nodes:
         nest = layer_for(node).nest(*(shapes[name] for name in node.inputs))
@@ -188,6 +194,7 @@ def from_graph(graph: Graph, batch: int = 1, weights: int | Held = 8, activation
                 activation_bits=activation_bits,
                 weight_key=stored if nest.weights else "",
                 weight_entropy_bits=entropy_bits(graph.constants[stored]) if stored and nest.weights else None,
+                copied=_copied(node, readers, shapes),
             )
         )
     if not layers:
@@ -202,6 +209,13 @@ def from_graph(graph: Graph, batch: int = 1, weights: int | Held = 8, activation
         input_bytes=sum(_tensor_bytes(shapes[name], bits(name, activations)) for name in graph.inputs),
         output_bytes=sum(_tensor_bytes(shapes[name], bits(name, activations)) for name in graph.outputs),
     )
+
+
+def _copied(node: Node, readers: Mapping[str, int], shapes: Mapping[str, Any]) -> int:
+    """Elements that a concatenation copies; 0 for other operations."""
+    if node.op != "Concatenate":
+        return 0
+    return sum(prod(shapes[name]) for name in node.inputs if readers[name] > 1)
 
 
 def entropy_bits(codes: NDArray[Any]) -> float | None:
@@ -277,14 +291,20 @@ def load_workload(
     activations: int = 8,
     input_shape: Sequence[int] | None = None,
     recipe: str | Path | None = None,
+    open_shape: Sequence[int] | None = None,
 ) -> Workload:
     """Load a model file and take its workload; a recipe gives both widths instead of the two numbers.
+
+    Parameters
+    ----------
+    open_shape : sizes of the input without the batch, used where the file leaves them open
 
     Raises
     ------
     WorkloadError    a width outside 1..32, batch below one
     RefqError        a file or recipe that cannot be read
     """
+    from refq.errors import LoadError
     from refq.io.load import load
 
     held = Held(weights)
@@ -296,7 +316,13 @@ def load_workload(
     for name, bits in (("weights", held.bits), ("activations", activations)):
         if not 1 <= bits <= 32:
             raise WorkloadError(f"--{name} {bits} is outside 1..32 bits")
-    return from_graph(load(path, input_shape=input_shape), batch, held, activations)
+    try:
+        graph = load(path, input_shape=input_shape)
+    except LoadError:
+        if open_shape is None:
+            raise
+        graph = load(path, input_shape=open_shape)
+    return from_graph(graph, batch, held, activations)
 
 
 class Codes(NamedTuple):

@@ -147,11 +147,12 @@ class Network:
         padding: str = "same",
         bias: bool = False,
         name: str | None = None,
+        multiplier: int = 1,
     ) -> Symbol:
-        """DepthwiseConv2D with multiplier 1."""
+        """DepthwiseConv2D; `multiplier` filters a channel."""
         k, s = _pair(kernel), _pair(stride)
         config = {
-            "depth_multiplier": 1,
+            "depth_multiplier": multiplier,
             "kernel_size": list(k),
             "strides": list(s),
             "padding": padding,
@@ -160,9 +161,9 @@ class Network:
             "activation": "linear",
             "use_bias": bias,
         }
-        channels = x.shape[2]
-        weights = [("kernel", (*k, channels, 1)), *([("bias", (channels,))] if bias else [])]
-        return self._add("DepthwiseConv2D", [x], (*self._size(x, k, s, padding), channels), config, name, weights)
+        filters = x.shape[2] * multiplier
+        weights = [("kernel", (*k, x.shape[2], multiplier)), *([("bias", (filters,))] if bias else [])]
+        return self._add("DepthwiseConv2D", [x], (*self._size(x, k, s, padding), filters), config, name, weights)
 
     def dense(
         self, x: Symbol, units: int, activation: str = "linear", bias: bool = True, name: str | None = None

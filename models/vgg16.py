@@ -3,11 +3,16 @@
 from models.keras_writer import Network
 
 
-def build(input_shape: tuple[int, ...] = (224, 224, 3), classes: int = 1000) -> Network:
-    """Thirteen 3x3 convolutions in five groups, three dense layers."""
-    net = Network("vgg16")
+def build(
+    input_shape: tuple[int, ...] = (224, 224, 3),
+    classes: int = 1000,
+    counts: tuple[int, ...] = (2, 2, 3, 3, 3),
+    name: str = "vgg16",
+) -> Network:
+    """Thirteen 3x3 convolutions in five groups of `counts`, three dense layers."""
+    net = Network(name)
     x = net.input(input_shape)
-    for filters, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+    for filters, count in zip((64, 128, 256, 512, 512), counts, strict=True):
         for _ in range(count):
             x = net.conv(x, filters, 3, activation="relu")
         x = net.pool(x, "Max", 2)

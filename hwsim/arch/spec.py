@@ -48,6 +48,7 @@ _ABOVE_ZERO = (
     "bandwidth_mb_per_s",
     "operations_per_us",
     "depthwise_macs_per_cycle",
+    "copied_per_cycle",
     "sustained_pct",
     "placement_pct",
     "node_nm",
@@ -102,6 +103,8 @@ class Vector(Frozen, frozen=True):
     lanes: Quantity
     depthwise: bool = False
     depthwise_macs_per_cycle: Quantity | None = None
+    copied_per_cycle: Quantity | None = None
+    """Elements a cycle that a concatenation copies; the others are written in place. All pass the lanes if absent"""
 
 
 class Memory(Frozen, frozen=True):

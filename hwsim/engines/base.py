@@ -27,7 +27,7 @@ class Layers:
 
     images: batch; OY, OX, FY, FX, SY, SX: height and width of output, window, stride; rows: vectors of a softmax;
     weight_entropy_bits: of one weight, its width where not known; zeros: share among the inputs, NaN where not known;
-    owner: index of the first layer with the same weights
+    owner: index of the first layer with the same weights; copied: elements that a concatenation copies
     """
 
     kind: NDArray[np.str_]
@@ -49,6 +49,7 @@ class Layers:
     operations: Ints
     inputs: Ints
     outputs: Ints
+    copied: Ints
     weights: Ints
     weight_bytes: Ints
     weight_entropy_bits: Floats
@@ -128,6 +129,7 @@ def columns(layers: Sequence[Layer]) -> Layers:
         operations=column(lambda a: a.nest.operations),
         inputs=column(lambda a: sum(a.nest.inputs)),
         outputs=column(lambda a: a.nest.outputs),
+        copied=column(lambda a: a.copied),
         weights=column(lambda a: a.nest.weights),
         weight_bytes=column(lambda a: a.weight_bytes),
         weight_entropy_bits=_frozen(np.array(entropy, np.float64)),
@@ -158,7 +160,7 @@ def table(layers: tuple[Layer, ...]) -> Table:
     known = _TABLES.get(id(layers))
     if known is not None:
         return known[1]
-    keys = [(layer.op, layer.nest, layer.weight_bits, layer.activation_bits) for layer in layers]
+    keys = [(layer.op, layer.nest, layer.weight_bits, layer.activation_bits, layer.copied) for layer in layers]
     first: dict[Any, int] = {}
     place = [first.setdefault(key, len(first)) for key in keys]
     every = columns(layers)

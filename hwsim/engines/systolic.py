@@ -174,10 +174,13 @@ def cycles(layers: Layers, arch: Arch) -> Cycles:
 
     array: best_mapping / sustained     depthwise on the vector unit: macs / depthwise_macs_per_cycle
     vector: max(operations, inputs, outputs) / lanes
+    concatenation, with `copied_per_cycle`: copied / copied_per_cycle, nothing at all where every input is in place
+    overhead: once a layer; twice for a normalization that no convolution absorbs, a product and then a sum
     stall: see _stalls
     """
     vector = arch.vector
     compute, fill = _on_array(layers, arch)
+    passes = np.where(layers.op == "BatchNormalization", 2, 1)
     if vector is not None:
         on_vector = ~np.isin(layers.kind, (*ON_ARRAY, "depthwise"))
         work = np.maximum(np.maximum(layers.operations, layers.inputs), layers.outputs)
@@ -185,9 +188,13 @@ def cycles(layers: Layers, arch: Arch) -> Cycles:
         if vector.depthwise:
             rate = vector.depthwise_macs_per_cycle or vector.lanes
             compute = np.where(layers.kind == "depthwise", layers.macs / rate.value, compute)
+        if vector.copied_per_cycle is not None:
+            joins = layers.op == "Concatenate"
+            compute = np.where(joins, layers.copied / vector.copied_per_cycle.value, compute)
+            passes = np.where(joins & (layers.copied == 0), 0, passes)
     stall = _stalls(layers, arch, compute + fill)
     overhead = arch.overhead.layer_us.value * arch.clock_mhz.value if arch.overhead.layer_us else 0.0
-    return Cycles(compute=compute, fill=fill, stall=stall, overhead=np.zeros(len(layers)) + overhead)
+    return Cycles(compute=compute, fill=fill, stall=stall, overhead=passes * overhead)
 
 
 def _stalls(layers: Layers, arch: Arch, busy: Any) -> Any:

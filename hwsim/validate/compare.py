@@ -84,7 +84,7 @@ def predicted(m: Measurement, arch: Arch, workloads: Workloads) -> float | None:
         quantity = "kernel_us" if quantity.startswith(("kernel_", "layer_")) else "latency_ms"
     values: list[float] = []
     for bits in ((m.weights, m.activations), (m.over, m.over))[: 2 if m.over else 1]:
-        workload = workloads.find(m.model, m.batch, *bits)
+        workload = workloads.find(m.model, m.batch, *bits, m.size)
         value = None if workload is None else predict(workload, arch, quantity)
         if value is None:
             return None
@@ -94,7 +94,7 @@ def predicted(m: Measurement, arch: Arch, workloads: Workloads) -> float | None:
 
 def attempt(m: Measurement, arch: Arch, workloads: Workloads) -> tuple[float | None, str]:
     """(value, ""), or (None, why there is none)."""
-    if needs_model(m) and workloads.find(m.model, m.batch, m.weights, m.activations) is None:
+    if needs_model(m) and workloads.find(m.model, m.batch, m.weights, m.activations, m.size) is None:
         return None, f"no model is known by the name {m.model!r}; give --model NAME=FILE"
     try:
         value = predicted(m, arch, workloads)
@@ -110,7 +110,7 @@ def compare(measured: Iterable[Measurement], devices: dict[str, Arch], workloads
     for m in measured:
         why, value = m.excluded, None
         if not why:
-            key = (m.device, m.model, m.quantity, m.batch, m.weights, m.activations, m.detail)
+            key = (m.device, m.model, m.quantity, m.batch, m.weights, m.activations, m.size, m.detail)
             if key not in known:
                 known[key] = attempt(m, devices[m.device], workloads)
             value, why = known[key]

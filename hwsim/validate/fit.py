@@ -70,13 +70,14 @@ def priors(arch: Arch) -> dict[str, tuple[float, float, bool]]:
 
 
 def targets(measured: Iterable[Measurement], arch: Arch, workloads: Workloads) -> list[Measurement]:
-    """The times and powers to fit to, each once with the geometric mean of its rows."""
+    """The times and powers to fit to, each once with the geometric mean of its rows; a model has one name."""
     rows: dict[tuple[object, ...], list[Measurement]] = {}
     for m in measured:
         known = m.device == arch.name and m.quantity in NOISE and not m.excluded
         if known and attempt(m, arch, workloads)[0] is not None:
-            key = (m.model, m.quantity, m.batch, m.weights, m.activations, m.over, m.detail)
-            rows.setdefault(key, []).append(m)
+            name = workloads.known_as(m.model, m.batch, m.weights, m.activations, m.size)
+            key = (name, m.quantity, m.batch, m.weights, m.activations, m.over, m.detail)
+            rows.setdefault(key, []).append(replace(m, model=name))
     return [replace(same[0], value=float(np.exp(np.mean([np.log(m.value) for m in same])))) for same in rows.values()]
 
 
@@ -137,14 +138,17 @@ def _gauss_newton(residuals: Callable[[np.ndarray], np.ndarray], theta: np.ndarr
 
 
 def leave_one_out(arch: Arch, measured: Iterable[Measurement], workloads: Workloads) -> dict[str, Arch]:
-    """Model -> the device fitted to the rows of all other models.
+    """Model, in every spelling of its rows -> the device fitted to the rows of all other models.
 
     Raises
     ------
     SpecError    fewer than two known models
     """
-    chosen = targets(measured, arch, workloads)
+    rows = list(measured)
+    chosen = targets(rows, arch, workloads)
     models = dict.fromkeys(m.model for m in chosen)
     if len(models) < 2:
         raise SpecError(f"{arch.name}: leaving one model out needs two measured models, there are {len(models)}")
-    return {left: _solve(arch, [m for m in chosen if m.model != left], workloads) for left in models}
+    without = {left: _solve(arch, [m for m in chosen if m.model != left], workloads) for left in models}
+    spelled = {m.model: workloads.known_as(m.model, m.batch, m.weights, m.activations, m.size) for m in rows}
+    return {name: without[model] for name, model in spelled.items() if model in without}

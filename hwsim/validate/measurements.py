@@ -35,6 +35,7 @@ class Measurement:
     """One published number; `excluded` says why it is not compared, "" if it is.
 
     model : name of a network, or of a convolution, see `hwsim/validate/workloads.py`
+    size : height and width of the model's input as the row states them
     over : bits of weights and activations of the time that this one is divided by; 0 where it is no ratio
     kind : kind of row, as the file names it
     detail : layer, design or batch of a table of accelerators
@@ -50,6 +51,7 @@ class Measurement:
     batch: int = 1
     weights: int = 8
     activations: int = 8
+    size: tuple[int, int] | None = None
     over: int = 0
     kind: str = ""
     detail: Detail | None = None
@@ -144,8 +146,14 @@ def _numbers(row: dict[str, str], file: str, line: int, device: Arch, usual: int
                 batch=_whole(batch, usual if all(shape) else 1),
                 weights=_whole(row.get("weight_bits"), 8),
                 activations=_whole(row.get("act_bits"), 8),
+                size=_size(row),
                 kind=row.get("record_type") or "",
             )
+
+
+def _size(row: dict[str, str]) -> tuple[int, int] | None:
+    height, width = (_whole(row.get(column), 0) for column in ("input_h", "input_w"))
+    return (height, width) if height and width else None
 
 
 def _whole(text: str | None, default: int) -> int:

@@ -35,34 +35,52 @@ class Workloads:
     def __init__(self, files: Mapping[str, str | Path] | None = None) -> None:
         self._names = {plain(name): name for name in files or {}}
         self._files = {plain(name): file for name, file in (files or {}).items()}
-        self._loaded: dict[tuple[str, int, int, int], Workload | None] = {}
+        self._loaded: dict[tuple[Any, ...], Workload | None] = {}
+        self._first: dict[tuple[Layer, ...], str] = {}
 
-    def find(self, name: str, batch: int = 1, weights: int = 8, activations: int = 8) -> Workload | None:
-        """The workload of that name, batch and bit widths; None if there is neither a file nor a builder."""
-        key = (name, batch, weights, activations)
+    def find(
+        self,
+        name: str,
+        batch: int = 1,
+        weights: int = 8,
+        activations: int = 8,
+        size: tuple[int, int] | None = None,
+    ) -> Workload | None:
+        """The workload of that name, batch and bit widths; None if there is neither a file nor a builder.
+
+        Parameters
+        ----------
+        size : height and width of the input where neither the name nor the file states them
+        """
+        key = (name, batch, weights, activations, size)
         if key not in self._loaded:
             how = (batch, weights, activations)
             file, layer = self._files.get(plain(name)), _CONVOLUTION.fullmatch(name)
             if file is not None:
-                self._loaded[key] = _loaded(file, how)
+                self._loaded[key] = _loaded(file, how, size or _published_size(name))
             elif layer is not None:
                 self._loaded[key] = _convolution(layer, how)
             elif (counts := _APPLICATION.fullmatch(name)) is not None:
                 self._loaded[key] = _application(counts)
             else:
-                self._loaded[key] = self._built(name, how)
+                self._loaded[key] = self._built(name, how, size)
         return self._loaded[key]
+
+    def known_as(self, name: str, *how: Any) -> str:
+        """The first name under which this model was asked for, whatever its spelling; arguments of `find`."""
+        workload = self.find(name, *how)
+        return name if workload is None else self._first.setdefault(workload.layers, name)
 
     def unused(self, names: Iterable[str]) -> tuple[str, ...]:
         """Names of the given files that none of these published names is."""
         asked = {plain(name) for name in names}
         return tuple(name for key, name in self._names.items() if key not in asked)
 
-    def _built(self, name: str, how: tuple[int, int, int]) -> Workload | None:
-        if find_spec("models") is None or find_spec("models.published") is None:
+    def _built(self, name: str, how: tuple[int, int, int], size: tuple[int, int] | None) -> Workload | None:
+        published = _published()
+        if published is None:
             return None
-        models: Any = import_module("models")
-        network = import_module("models.published").network(name, models.builders())
+        network = published.network(name, import_module("models").builders(), size)
         if network is None:
             return None
         with tempfile.TemporaryDirectory() as folder:
@@ -71,9 +89,22 @@ class Workloads:
             return _with_binary(path, how[0], network.binary) if network.binary else _loaded(path, how)
 
 
-def _loaded(file: str | Path, how: tuple[int, int, int]) -> Workload:
+def _published() -> Any:
+    """The project's names of published models; None where only the package is installed."""
+    return import_module("models.published") if find_spec("models") and find_spec("models.published") else None
+
+
+def _published_size(name: str) -> tuple[int, int] | None:
+    published = _published()
+    found = None if published is None else published.find(name)
+    shape = None if found is None else found[1].get("input_shape")
+    return None if shape is None else (shape[0], shape[1])
+
+
+def _loaded(file: str | Path, how: tuple[int, int, int], size: tuple[int, int] | None = None) -> Workload:
     batch, weights, activations = how
-    return load_workload(file, batch=batch, weights=weights, activations=activations)
+    sizes = None if size is None else (*size, 3)
+    return load_workload(file, batch=batch, weights=weights, activations=activations, open_shape=sizes)
 
 
 def _with_binary(file: Path, batch: int, binary: set[str]) -> Workload:

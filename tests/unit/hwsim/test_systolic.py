@@ -7,12 +7,14 @@ import pytest
 from msgspec.structs import replace
 
 import hwsim
+from hwsim.arch.vary import with_values
 from hwsim.engines.base import columns
 from hwsim.engines.systolic import best_mapping, cycles
 from hwsim.errors import SpecError
 from hwsim.machine.closed_form import mapping_efficiency, scalesim_gemm, systolic_cycles, systolic_utilization
 from hwsim.report.text import as_table
-from tests.unit.hwsim.small_layers import conv
+from hwsim.workload import Layer, LoopNest, from_layers
+from tests.unit.hwsim.small_layers import add, conv
 
 # rows, cols, M, N, K -> output stationary, overlapped, weight stationary, prefetching; counted in Verilog simulation
 SIMULATED = [
@@ -162,3 +164,44 @@ def test_the_report_states_mapping_and_convention():
     report = hwsim.estimate(hwsim.from_layers([conv(3, 16, 32)]), hwsim.load_arch("systolic-16x16"))
     assert report.sources[0] == "array: 16 x 16 ws, im2col mapping, tiles overlap, cycles counted as rtl-overlapped"
     assert "16 x 16 ws, im2col mapping" in as_table(report, layers=False, sources=False)
+
+
+def joined(elements: int, copied: int) -> Layer:
+    nest = LoopNest(kind="move", inputs=(elements // 2, elements // 2), outputs=elements)
+    return Layer(name="join", op="Concatenate", nest=nest, copied=copied)
+
+
+def test_a_concatenation_costs_what_it_copies_and_nothing_where_it_is_written_in_place():
+    arch = hwsim.load_arch("edgetpu")
+    layer_cycles = arch.overhead.layer_us.value * arch.clock_mhz.value
+    done = cycles(columns([joined(6000, 3000), joined(6000, 0)]), arch)
+    assert done.total == pytest.approx([3000 / arch.vector.copied_per_cycle.value + layer_cycles, 0])
+    plain = replace(arch, vector=replace(arch.vector, copied_per_cycle=None))
+    done = cycles(columns([joined(6000, 3000), joined(6000, 0)]), plain)
+    assert done.total == pytest.approx([6000 / arch.vector.lanes.value + layer_cycles] * 2)
+
+
+def test_rates_of_copies_may_be_design_points():
+    work = from_layers([joined(6000, 3000), conv(16, 16, 8)])
+    arch = hwsim.load_arch("edgetpu")
+    at = hwsim.at_points(work, arch, {"vector.copied_per_cycle": [1, 4]}).latency_ms
+    for rate, latency in zip((1.0, 4.0), at, strict=True):
+        one = with_values(arch, {"vector.copied_per_cycle": rate})
+        assert latency == pytest.approx(hwsim.estimate(work, one).latency_ms, rel=1e-12)
+
+
+def test_a_normalization_without_a_convolution_is_two_passes():
+    arch = hwsim.load_arch("edgetpu")
+    nest = LoopNest(kind="normalize", inputs=(5300,), weights=200, outputs=5300, operations=2 * 5300)
+    done = cycles(columns([Layer(name="bn", op="BatchNormalization", nest=nest), add(5300)]), arch)
+    layer_cycles = arch.overhead.layer_us.value * arch.clock_mhz.value
+    assert done.overhead == pytest.approx([2 * layer_cycles, layer_cycles])
+    assert done.compute == pytest.approx([2 * 5300 / arch.vector.lanes.value] * 2)  # an addition reads two operands
+
+
+def test_weights_pass_their_memory_before_a_layer_where_it_has_one_buffer():
+    arch = hwsim.load_arch("edgetpu")
+    layer = conv(256, 512, 7)
+    rate = arch.memory[0].bandwidth_mb_per_s.value / arch.clock_mhz.value
+    assert not arch.memory[0].double_buffered
+    assert cycles(columns([layer]), arch).stall == pytest.approx([layer.weight_bytes / rate])

@@ -244,7 +244,11 @@ def test_models_left_out_of_the_fit_are_predicted(device, mean, median, workload
     (group,) = [group for group in statistics(compared) if group.quantity == "latency_ms"]
     assert group.mean_abs_error <= mean
     assert group.median_abs_error <= median
-    assert arch.uncertainty.latency_pct.value == pytest.approx(100 * group.mean_abs_error, abs=1.0)
+    stated, found = arch.uncertainty.latency_pct.value, 100 * group.mean_abs_error
+    if device.startswith("edgetpu"):  # states the error on other models, see test_published_models.py
+        assert found <= stated
+    else:
+        assert stated == pytest.approx(found, abs=1.0)
 
 
 def test_kernels_of_another_chip_take_the_same_cycles_at_the_chips_own_clock(workloads):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hwsim.errors import WorkloadError
+from hwsim.validate import Workloads
 from hwsim.workload import from_graph
 from refq.graph import Graph, Node, TensorSpec
 
@@ -52,3 +53,31 @@ def test_batch_multiplies_work_and_activations_not_weights():
 def test_a_batch_below_one_is_refused():
     with pytest.raises(WorkloadError, match="batch=0 must be at least 1"):
         from_graph(two_dense(), batch=0)
+
+
+def test_a_concatenation_copies_the_inputs_that_something_else_reads():
+    def joined(*extra):
+        nodes = (
+            Node(op="Relu", name="a", inputs=("x",), outputs=("p",)),
+            Node(op="Dense", name="b", inputs=("p", "w"), outputs=("q",)),
+            Node(op="Concatenate", name="c", inputs=("p", "q"), outputs=("y",)),
+            *extra,
+        )
+        shapes = {"x": (1, 8), "p": (1, 8), "q": (1, 6), "y": (1, 14), "z": (1, 14), "w": (6, 8), "v": (1, 6)}
+        return from_graph(graph_of(nodes, shapes, ("w",)), batch=3)
+
+    copied = {layer.name: layer.copied for layer in joined().layers}
+    assert copied == {"a": 0, "b": 0, "c": 3 * 8}  # q is written in place, p feeds b as well
+    again = joined(Node(op="Relu", name="d", inputs=("q",), outputs=("v",)))
+    assert next(layer.copied for layer in again.layers if layer.name == "c") == 3 * (8 + 6)
+
+
+@pytest.mark.parametrize(("name", "joins"), [("densenet121", 58), ("inception_v1", 9), ("inception_v4", 19)])
+def test_dense_blocks_copy_what_came_before_and_parallel_branches_nothing(name, joins):
+    layers = [layer for layer in Workloads().find(name).layers if layer.op == "Concatenate"]
+    assert len(layers) == joins
+    before = 0
+    if name == "densenet121":
+        for first, count, size in ((64, 6, 56), (128, 12, 28), (256, 24, 14), (512, 16, 7)):
+            before += size * size * sum(first + 32 * i for i in range(count))
+    assert sum(layer.copied for layer in layers) == before

@@ -1,0 +1,9 @@
+"""ResNet-50 version 2: layer for layer the network of keras.applications."""
+
+from models.keras_writer import Network
+from models.resnet_v2 import build_resnet_v2
+
+
+def build(input_shape: tuple[int, ...] = (224, 224, 3), classes: int = 1000) -> Network:
+    """3, 4, 6 and 3 bottleneck blocks."""
+    return build_resnet_v2("resnet50_v2", (3, 4, 6, 3), input_shape, classes)
