@@ -40,7 +40,7 @@ def test_every_name_is_a_model_or_says_that_there_is_none(name):
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("binareye", "its clock and array are not published"), ("hailo-8", "no law"), ("gap9", "four networks")],
+    [("binareye", "its clock and array are not published"), ("hailo-8", "no law")],
 )
 def test_an_entry_says_why_its_figures_make_no_model(name, why):
     with pytest.raises(UnknownArchError, match=rf"W.*\); {why}.*; devices with a model are"):
