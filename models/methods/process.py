@@ -33,7 +33,7 @@ PROCESS: dict[str, Method] = {
         lesson={"temperature": 2.0, "features": _HINTS, "attention": True},
     ),
     "BNN, distillation": Method(
-        bits="1 / 1", rules=_BNN, more=clipping, unit=True, teachers=(_TEACHER,), lesson={"temperature": 2.0}
+        bits="1 / 1", rules=_BNN, more=clipping, unit=True, teachers=(_SAME,), lesson={"temperature": 4.0}
     ),
     "INT8 training": Method(bits="8 / 8", network={"slopes": integer_slopes(8)}),
     "half precision training": Method(bits="8 / 8", network={"slopes": half_slopes(), "storage": half}),
