@@ -65,6 +65,23 @@ def test_points_equal_single_estimates(name, overlapped):
         assert area == (None if one.area_mm2 is None else pytest.approx(one.area_mm2, rel=1e-12))
 
 
+@pytest.mark.parametrize(
+    ("name", "vary"),
+    [
+        ("cortex-m85", {"clock_mhz": [100, 480], "kernels.lanes": [4, 16], "memory.0.bandwidth_mb_per_s": [90, 700]}),
+        ("cortex-m85", {"kernels.cycles_per_run": [0, 30], "kernels.cycles_per_gathered": [0, 1]}),
+        ("cortex-m4-tflm", {"kernels.cycles_per_tap": [0, 9], "overhead.layer_us": [1, 50]}),
+        ("gap9", {"kernels.width.w8a8.lanes": [8, 16, 48], "clock_mhz": [100, 240]}),
+    ],
+)
+def test_points_of_cores_equal_single_estimates(name, vary):
+    arch, grid = hwsim.load_arch(name), list(itertools.product(*vary.values()))
+    got = at_points(NETWORK, arch, {path: [point[i] for point in grid] for i, path in enumerate(vary)})
+    for index, point in enumerate(grid):
+        one = hwsim.estimate(NETWORK, with_values(arch, dict(zip(vary, point, strict=True))))
+        assert got.layer_us[index].tolist() == pytest.approx([row.latency_us for row in one.layers[1:]], rel=1e-12)
+
+
 def test_points_of_an_engine_that_takes_one_device_at_a_time_are_the_same(monkeypatch):
     arch, values = hwsim.load_arch("gap8"), {"clock_mhz": [10.0, 50.0, 175.0]}
     together = at_points(NETWORK, arch, values)
