@@ -1,6 +1,7 @@
 """Predicted against published, and the statistics of it.
 
 latency_ms, energy_uj: of the report      kernel_us: of the device without what a layer costs whatever its size
+macs_per_cycle: of one layer, nothing carried over the link
 ratio: the time at the named widths over that at the other widths, of kernels or of networks
 
 error = predicted / published - 1        rank correlation: Spearman's, ties averaged, over the rows of a group
@@ -19,6 +20,7 @@ from hwsim.arch.spec import Arch
 from hwsim.cost.network import costs
 from hwsim.errors import HwsimError
 from hwsim.estimate import check_precision, estimate
+from hwsim.validate import rates
 from hwsim.validate.accelerator_values import accelerator_value, needs_model
 from hwsim.validate.measurements import Measurement
 from hwsim.validate.workloads import Workloads
@@ -64,6 +66,9 @@ def predict(workload: Workload, arch: Arch, quantity: str) -> float | None:
         check_precision(workload, arch)
         found = costs(workload, arch)
         return float(np.sum(found.latency_us - found.cycles.overhead / arch.clock_mhz.value))
+    if quantity == rates.QUANTITY:
+        check_precision(workload, arch)
+        return workload.macs / float(np.sum(costs(workload, arch).cycles.total))
     report = estimate(workload, arch)
     if quantity == "latency_ms":
         return report.latency_ms

@@ -22,6 +22,7 @@ from pathlib import Path
 from hwsim.arch.spec import Arch
 from hwsim.errors import SpecError
 from hwsim.validate.accelerators import Detail, accelerator_rows
+from hwsim.validate.rates import rate_rows
 
 QUANTITIES = {"latency_ms": "latency_ms", "energy_uj_per_inf": "energy_uj"}
 """Column of the file -> quantity of a report"""
@@ -79,7 +80,8 @@ def read_folder(folder: str | Path, devices: Iterable[Arch]) -> list[Measurement
             own = [(line, row) for line, row in enumerate(rows, 2) if _belongs(row, device)]
             batch = max((_whole(row.get("batch"), 1) for _, row in own), default=1)
             times = [m for line, row in own for m in _numbers(row, path.name, line, device, batch)]
-            others = [Measurement(file=path.name, device=device.name, **row) for row in accelerator_rows(own, device)]
+            rest = (*accelerator_rows(own, device), *rate_rows(own))
+            others = [Measurement(file=path.name, device=device.name, **row) for row in rest]
             found += sorted([*times, *_ratios(times), *others], key=lambda m: m.line)
     return found
 

@@ -10,7 +10,7 @@ from hwsim.arch.catalog import archs
 from hwsim.arch.kernels import Kernels, Library
 from hwsim.arch.spec import Overhead, Quantity
 from hwsim.arch.technology import table
-from hwsim.validate import Workloads
+from hwsim.validate import Workloads, compare, read_folder
 from hwsim.validate.fit import constants, priors
 from hwsim.workload import from_layers
 from tests.unit.hwsim.small_layers import conv, depthwise
@@ -119,3 +119,20 @@ def test_a_core_says_that_a_large_network_does_not_fit():
         text = " ".join(hwsim.estimate(net, arch).warnings)
         room = sum(m.size_kib.value for m in arch.memory if m.holds in ("weights", "both")) * 1024
         assert (room < net.weight_bytes) == ("does not fit: parameters" in text or "parameters streamed" in text)
+
+
+def test_rates_of_a_cluster_are_read_and_compared(tmp_path):
+    head = "platform,precision,metric,value,unit,confidence\n"
+    rows = [
+        "GAP8,INT8,peak MACs per cycle,16,MAC/cycle,read",
+        "GAP8,INT8,peak MACs per cycle,17,MAC/cycle,recalled",
+        "GAP8,INT8,peak MACs per cycle,18,GOPS,read",
+        "GAP8,,peak MACs per cycle,19,MAC/cycle,read",
+        "another,INT8,peak MACs per cycle,20,MAC/cycle,read",
+    ]
+    (tmp_path / "rates.csv").write_text(head + "\n".join(rows) + "\n")
+    arch = hwsim.load_arch("gap8")
+    found = compare(read_folder(tmp_path, [arch]), {"gap8": arch}, Workloads())
+    assert [(row.line, row.excluded) for row in found] == [(2, ""), (3, "confidence=recalled")]
+    assert found[0].predicted == pytest.approx(macs_per_cycle("gap8", 8, 8), rel=1e-3)
+    assert not read_folder(tmp_path, [hwsim.load_arch("xpulpnn")])
