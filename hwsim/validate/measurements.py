@@ -12,6 +12,7 @@ batch is not stated, which are used in that way alone. Several rows of a kind co
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -177,4 +178,14 @@ def _why_not(row: dict[str, str], device: Arch, name: str) -> str:
         return "confidence=recalled"
     if "outlier" in (row.get("note") or ""):
         return "note: outlier"
-    return device.not_compared.get(name, "")
+    known = plain(name)
+    return next((why for model, why in device.not_compared.items() if fnmatchcase(known, plain(model))), "")
+
+
+def plain(name: str) -> str:
+    """A published name, or a pattern of names, without case, spaces and punctuation.
+
+    >>> plain("MobileNet V1 1.0 (224x224)") == plain("mobilenet_v1_1.0_224x224")
+    True
+    """
+    return re.sub(r"[^a-z0-9.*]", "", name.lower())

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hwsim.errors import WorkloadError
+from hwsim.validate.measurements import plain
 from hwsim.workload import Layer, LoopNest, Workload, from_layers, load_workload
 
 _APPLICATION = re.compile(r".+ \((\d+) layers, (\d+) weights, (\d+) uses, batch (\d+)\)")
@@ -161,15 +162,6 @@ def _application(name: re.Match[str]) -> Workload:
     op = "Conv2D" if taps > 1 else "Dense"
     layers = [Layer(name=f"{op}{i}", op=op, nest=nest, weight_key=f"{op}{i}") for i in range(count)]
     return from_layers(layers, name.string, batch)
-
-
-def plain(name: str) -> str:
-    """A published name without case, spaces and punctuation.
-
-    >>> plain("MobileNet V1 1.0 (224x224)") == plain("mobilenet_v1_1.0_224x224")
-    True
-    """
-    return re.sub(r"[^a-z0-9.]", "", name.lower())
 
 
 def parse_models(given: tuple[str, ...]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from models import builders, published
 
 SHARED = Path(os.environ.get("REFQ_SHARED", Path(__file__).parents[4] / "shared"))
 MODELS = Workloads()
+PLATFORM = "Coral USB Accelerator, USB3, desktop host"
 
 # Published MACs and parameters, in millions: of keras.applications with statistics, elsewhere of the papers or the
 # pages of the checkpoints; "DenseNet" is a file of 43.6 MB in 32 bits.
@@ -103,15 +104,27 @@ def test_files_with_open_sizes_take_those_of_the_row():
 
 def test_one_model_under_two_names_is_left_out_as_one(tmp_path):
     arch = hwsim.load_arch("edgetpu")
-    platform = "Coral USB Accelerator, USB3, desktop host"
     names = ("MobileNet v1 1.0 224", "mobilenet_v1_224", "SqueezeNet", "Inception v1")
     with (tmp_path / "table.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(("model", "platform", "latency_ms"))
-        table.writerows((name, platform, 1 + place) for place, name in enumerate(names))
+        table.writerows((name, PLATFORM, 1 + place) for place, name in enumerate(names))
     left = leave_one_out(arch, read_folder(tmp_path, [arch]), Workloads())
     assert set(left) == set(names)
     assert left[names[0]] is left[names[1]]
+
+
+@pytest.mark.parametrize("name", ["Inception-ResNet v2 299", "inception_resnet_v2", "Inception-ResNet V2 (299x299)"])
+def test_a_time_that_the_link_forbids_is_not_compared(tmp_path, name):
+    arch = hwsim.load_arch("edgetpu")
+    (tmp_path / "table.csv").write_text(
+        f'model,platform,latency_ms\n{name},"{PLATFORM}",57\nSqueezeNet,"{PLATFORM}",2\n'
+    )
+    first, second = read_folder(tmp_path, [arch])
+    assert "carries at most 640 MB/s" in first.excluded
+    assert second.excluded == ""
+    beyond = MODELS.find(name).weight_bytes - arch.memory[0].size_kib.value * 1024
+    assert beyond / 57e-3 > 640e6
 
 
 # Benchmark page and model pages of the vendor (coral.ai), milliseconds on USB 3 and on the Dev Board; no model here is
@@ -141,5 +154,5 @@ def test_models_that_no_constant_was_fitted_to_are_predicted(device, place):
         for value in pages[place]
     ]
     assert np.mean(np.abs(errors)) <= 0.12
-    assert np.median(np.abs(errors)) <= 0.08
+    assert np.median(np.abs(errors)) <= 0.06
     assert arch.uncertainty.latency_pct.value == pytest.approx(100 * np.mean(np.abs(errors)), abs=0.5)
