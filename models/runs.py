@@ -113,6 +113,22 @@ def run(name: str, method: Method, given: Start) -> Cell:
     x, y = given.seen
     base, teachers = given.model(method.start), [given.model(real) for real in method.teachers]
     began = time.perf_counter()
+    graph = fitted(method, given, base, teachers) if method.whole is None else method.whole(x, y, given.seed)
+    fake, integer = (accuracy(graph, given.test, path) for path in ("fake", "integer"))
+    return Cell(
+        task=given.task.name,
+        method=name,
+        seed=given.seed,
+        fake=fake,
+        integer=integer,
+        bits=method.bits.replace("learned", inner_bits(graph)),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def fitted(method: Method, given: Start, base: Graph, teachers: list[Graph]) -> Graph:
+    """A run of `fit` from a float model."""
+    x, y = given.seen
     base = unit_weights(base) if method.unit else base
     network = replace(quantized(base, x[:128], **method.rules), **method.network)
     settings: dict[str, Any] = {"data": (x, y), "optimizer": adam(), "schedule": cosine(3e-3)}
@@ -121,17 +137,7 @@ def run(name: str, method: Method, given: Start) -> Cell:
     settings |= method.more(network)
     until, task = None if method.trains else 0, given.task
     trained = fit(network, epochs=task.epochs, batch_size=task.batch_size, seed=given.seed, until=until, **settings)
-    graph = method.after(trained.graph, x)
-    fake, integer = (accuracy(graph, given.test, path) for path in ("fake", "integer"))
-    return Cell(
-        task=task.name,
-        method=name,
-        seed=given.seed,
-        fake=fake,
-        integer=integer,
-        bits=method.bits.replace("learned", inner_bits(graph)),
-        seconds=time.perf_counter() - began,
-    )
+    return method.after(trained.graph, x)
 
 
 def inner_bits(graph: Graph) -> str:

@@ -35,6 +35,7 @@ class Method:
     more : arguments of `fit`, from the network
     network : fields of the Network
     trains : False for plain rounding of the float model
+    whole : the quantized graph from inputs, labels and seed, where a method is no run of `fit` from the float model
     after : what becomes of the trained graph, from the graph and the training inputs
     unit : weights start scaled to a largest magnitude of 1, for rules whose interval is [-1, 1]
     start : the float model it starts from
@@ -47,6 +48,7 @@ class Method:
     more: Callable[[Network], dict[str, Any]] = lambda network: {}
     network: dict[str, Any] = field(default_factory=dict)
     trains: bool = True
+    whole: Callable[[Any, Any, int], Graph] | None = None
     after: Callable[[Graph, Any], Graph] = lambda graph, x: graph
     unit: bool = False
     start: Real = Real()

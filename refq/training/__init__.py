@@ -7,6 +7,7 @@
 from refq.training.batches import batches, chain, flip, pad_crop
 from refq.training.checkpoint import State, load_state, save_state
 from refq.training.coordinates import coordinate_descent
+from refq.training.difference_targets import fit_difference_targets
 from refq.training.distillation import distill, distillation, self_distill, with_features
 from refq.training.fit import Trained, fit
 from refq.training.losses import (
@@ -42,6 +43,7 @@ __all__ = [
     "distill",
     "distillation",
     "fit",
+    "fit_difference_targets",
     "flip",
     "forward",
     "glorot_factors",
