@@ -57,13 +57,15 @@ def test_channels_of_a_pixel_fill_whole_vectors_of_a_width_with_lanes():
         assert cycles == pytest.approx(1600 * 8 * 9 * rounded * per_mac)
 
 
-@pytest.mark.parametrize(("name", "mean"), [("raspberry-pi-4-larq", 0.10), ("raspberry-pi-4-larq-4", 0.15)])
+@pytest.mark.parametrize(
+    ("name", "mean"), [("raspberry-pi-4-larq", 0.10), ("raspberry-pi-4-larq-4", 0.15), ("pixel-1-larq", 0.15)]
+)
 def test_binary_networks_take_the_published_time_without_a_fit(name, mean, workloads):
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is absent; set REFQ_SHARED to the folder of shared references")
     arch = hwsim.load_arch(name)
     (group,) = statistics(compare(read_folder(SHARED, [arch]), {arch.name: arch}, workloads))
-    assert group.models == 3
+    assert group.models >= 3
     assert group.mean_abs_error <= mean
     assert arch.uncertainty.latency_pct.value == pytest.approx(100 * group.mean_abs_error, abs=0.1)
 
