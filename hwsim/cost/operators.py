@@ -1,7 +1,7 @@
 """Area and energy of arithmetic operators on a named basis.
 
-    multiplier n x m     n = m: measured at 2, 4, 8, 16, 32 bits, power law between; n > m: (m - 1) / (n - 1) of n x n,
-                         rows of adders; one bit on either side: n conditional signs
+    multiplier n x m     n = m: measured at 2, 4, 8, 16, 32 bits, power law between; n > m: a share of n x n, measured
+                         at m = n / 2 and n / 4, power law between; one bit on either side: n conditional signs
     MAC                  multiplier + accumulator bits * (adder, register, clear and enable behind that multiplier)
     binary MAC           xnor lane and its share of the sum + accumulator / 64 lanes
     ternary              sign + gate of the activation, then the accumulator
@@ -64,7 +64,15 @@ def multiplier_um2(weight_bits: int, activation_bits: int, basis: str = "nangate
     if narrow == 1:
         return wide * value(row["sign_um2_per_bit"])
     square = _log_between(wide, {n: value(row[f"multiply_{n}x{n}_um2"]) for n in _SIZES})
-    return square * (narrow - 1) / (wide - 1)
+    share = {1: 1.0, 2: value(row["multiply_half_width_pct"]) / 100, 4: value(row["multiply_quarter_width_pct"]) / 100}
+    return square * _log_between(wide / narrow, share)
+
+
+def adder_um2(bits: int, basis: str = "nangate45") -> float:
+    """Cell area of an adder without carry out."""
+    _check_bits(bits=bits)
+    row = _basis(basis)
+    return _log_between(bits, {n: value(row[f"add_{n}_um2"]) for n in (4, 8, 16, 32)})
 
 
 def _accumulate_um2(product_side: float, accumulator_bits: int, row: dict[str, Any]) -> float:
@@ -104,6 +112,9 @@ def mac_um2(
     else:
         found = _product_um2(weight_bits, activation_bits, basis, kind)
         found += _accumulate_um2(_product_side(weight_bits, activation_bits, kind), accumulator_bits, row)
+        if kind == "integer" and weight_bits != activation_bits:
+            wide = max(weight_bits, activation_bits)
+            found = min(found, mac_um2(wide, wide, accumulator_bits, basis))
     own = value(row["node_nm"])
     return found if node_nm is None else found * area_factor(node_nm, own)
 
@@ -160,7 +171,7 @@ def processing_element_um2(
     else:
         stays, passes = (weight_bits, activation_bits) if dataflow == "ws" else (activation_bits, weight_bits)
         found = _product_um2(weight_bits, activation_bits, basis, kind) + passes * plain + 2 * stays * enabled
-        found += accumulator_bits * (value(row["add_um2_per_bit"]) + plain)
+        found += adder_um2(accumulator_bits, basis) + accumulator_bits * plain
     return found if node_nm is None else found * area_factor(node_nm, value(row["node_nm"]))
 
 
