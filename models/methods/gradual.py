@@ -20,6 +20,9 @@ GRADUAL: dict[str, Method] = {
         bits="4 / 8", rules={"weights": QuantizationNoise(rule=StraightThrough(grid=grid(4)))}
     ),
     "soft quantization": Method(bits="4 / 8", rules={"weights": SoftSteps(bits=4)}),
+    "soft quantization, activations too": Method(
+        bits="2 / 2", rules={"weights": SoftSteps(bits=2), "activations": SoftSteps(bits=2)}
+    ),
     "relaxed quantization": Method(bits="2 / 8", rules={"weights": Relaxed(bits=2)}),
     "ProxQuant": Method(
         bits="2 / 8",

@@ -88,7 +88,7 @@ def fold_batch(folding: Folding, layer: MacLayer, x: Array, kernel: Array, gamma
 
     Notes
     -----
-    Jacob et al. 2018, section 3.2 and figure C.7: a second product of the layer, for the statistics alone, and
+    Jacob et al. 2018, section 3.2: a second product of the layer, for the statistics alone, and
     gradients through them.
     """
     y = layer.forward(x, kernel)

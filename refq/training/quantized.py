@@ -65,7 +65,7 @@ def quantized(
 
     Notes
     -----
-    fold="always": Jacob et al. 2018, section 3.2; Krishnamoorthi 2018, section 3.2.2 (the running averages take over
+    fold="always": Jacob et al. 2018, section 3.2; Krishnamoorthi 2018, section 3.2 (the running averages take over
     towards the end). Keeping the first and last layer at 8 bits is the custom of DoReFa, PACT and LSQ. The trained
     graph runs on paths "fake" and "integer" as it is.
     """

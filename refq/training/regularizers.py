@@ -95,9 +95,8 @@ def sinusoidal_widths(network: Network, strength: float, cost: float, settle: fl
 
     Notes
     -----
-    Elthakeb et al. 2020 (WaveQ), section 2, eq. (2)-(3): the amplitude falls as 2**-beta, so that the sine's curvature
-    at a level does not grow without bound and wide layers are not preferred; lambda_w rises, lambda_beta acts until
-    widths are settled (section 3, the three phases).
+    Elthakeb et al. 2020 (WaveQ), the regularizer R_1 whose amplitude falls as 2**-beta, so that its gradient by beta
+    neither vanishes nor explodes; lambda_w rises, and lambda_beta acts until widths are settled.
     """
     rules = _weights(network, WaveWeights)
 

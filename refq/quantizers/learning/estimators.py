@@ -75,11 +75,11 @@ def target_propagation(weighted: bool = False) -> Estimator:
 
     Notes
     -----
-    Friesen & Domingos 2018 (feasible target propagation in mini-batches), algorithm 1 and sections 3.2-3.3: the target
-    of a unit is the sign that lowers the loss of the next layer, and its own loss is the soft hinge 1 + tanh(-t x), the
-    mean over the batch of N samples. The target of the last layer is the label, its loss that of the run. No derivative
-    passes a threshold but by way of targets. With weights and the hinge loss in place of the soft one it would be the
-    clipped straight-through estimator.
+    Friesen & Domingos 2018, section 3 (feasible target propagation in mini-batches): the target of a unit is the sign
+    that lowers the loss of the next layer, and its own loss is the soft hinge 1 + tanh(-t x), the mean over the batch
+    of N samples. The target of the last layer is the label, its loss that of the run. No derivative passes a threshold
+    but by way of targets. Weighted, and with a hinge that saturates in place of the soft one, it would be the clipped
+    straight-through estimator.
     """
 
     def estimate(dy: Array, x: Array, progress: float) -> Array:

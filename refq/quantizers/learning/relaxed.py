@@ -30,10 +30,10 @@ class Relaxed(Trainable):
 
     Notes
     -----
-    Louizos et al. 2019, section 2.1 (logistic noise, the mass of each level's interval, renormalized over the grid) and
-    2.2 (the relaxed sample), algorithm 1; Jang et al. 2017 (Gumbel-softmax), eq. (2). The renormalization is the same
-    for all levels and drops out of the softmax. The nearest level, the likeliest one, is what is deployed. The step
-    starts as LSQ's, sigma at a third of it.
+    Louizos et al. 2019, section 2 and algorithm 1 (logistic noise, the mass of each level's interval, renormalized over
+    the grid, the relaxed sample); Jang et al. 2017 (Gumbel-softmax), eq. (2). The renormalization is the same for all
+    levels and drops out of the softmax. The nearest level, the likeliest one, is what is deployed. The step starts as
+    LSQ's, sigma at a third of it.
     """
 
     bits: int = 4

@@ -31,10 +31,10 @@ class SoftSteps(Trainable):
 
     Notes
     -----
-    Gong et al. 2019 (DSQ), section 3.1, eq. (3)-(7), 3.2 (alpha, the characteristic variable, and the interval are
-    learned) and 3.3 (forward sweeps round, backward ones see the curve). The interval starts at the extremes of the
-    data. A grid needs a code for 0: `low` counts as the nearest whole number of steps; its gradient passes that
-    rounding.
+    Gong et al. 2019 (DSQ), section 3: the function (eq. 3-7), its evolution to standard quantization (alpha is
+    learned), the balance of clipping and rounding error (so is the interval), and training (forward sweeps round,
+    backward ones see the curve). The interval starts at the extremes of the data. A grid needs a code for 0: `low`
+    counts as the nearest whole number of steps; its gradient passes that rounding.
     """
 
     bits: int = 4

@@ -26,7 +26,7 @@ class StochasticSign:
 
     Notes
     -----
-    Bengio, Leonard & Courville 2013, section 4: (h - sigm(a)) L has the gradient of the expected loss as its mean,
+    Bengio, Leonard & Courville 2013, Theorem 1: (h - sigm(a)) L has the gradient of the expected loss as its mean,
     with any constant taken from L; L0 = E[(h - p)**2 L] / E[(h - p)**2] gives the least variance. The straight-through
     estimator is the biased alternative. N is the size of the batch, whose mean loss is differentiated; L0 of a sample
     is taken over the others, so that it does not depend on the sample's own draw. Where units take part in batch

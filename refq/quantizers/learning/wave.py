@@ -30,7 +30,7 @@ class WaveWeights(Trainable):
 
     Notes
     -----
-    Elthakeb et al. 2020 (WaveQ), section 2: beta is a continuous number of bits of the layer, deployed as its ceiling;
+    Elthakeb et al. 2020 (WaveQ): beta is a continuous number of bits of the layer, deployed as its ceiling;
     the forward sweep is that of WRPN (the regularizer comes on top of a rule for weights).
     """
 
