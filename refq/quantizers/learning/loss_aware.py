@@ -100,14 +100,15 @@ class LossAwareTernaryWeights(CurvatureAware):
     per_channel: bool = False
 
     def _exact(self, w: Array, d: Array) -> tuple[Array, Array]:
-        """(support, alpha) of every row; equal magnitudes are kept together."""
+        """(support, alpha) of every row.
+
+        Along a run of equal magnitudes the quotient is convex in the mass: the largest is never inside a run.
+        """
         size = np.abs(w)
         order = np.argsort(-size, axis=1, kind="stable")
         ranked, weight = (np.take_along_axis(a, order, axis=1) for a in (size, d))
         total, mass = np.cumsum(weight * ranked, axis=1), np.cumsum(weight, axis=1)
-        gain = total**2 / mass
-        gain[:, :-1][ranked[:, :-1] == ranked[:, 1:]] = -1
-        best = gain.argmax(axis=1)[:, None]
+        best = (total**2 / mass).argmax(axis=1)[:, None]
         alpha, least = (np.take_along_axis(a, best, axis=1) for a in (total / mass, ranked))
         return size >= least, alpha[:, 0]
 

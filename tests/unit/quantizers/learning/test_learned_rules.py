@@ -137,7 +137,9 @@ def test_signs_pass_gradients_inside_one_and_may_be_drawn():
     drawn, _, _ = SignWeights(stochastic=True).apply(many, 0, {}, moment)
     assert (drawn == 1).mean() == pytest.approx(0.75, abs=0.02)
     rule = SignWeights(stochastic=True, deployed="reals")
-    np.testing.assert_array_equal(np.abs(rule.apply(x, 0, {}, moment)[0]), 1)
+    drawn, _, grid = rule.apply(x, 0, {}, moment)
+    np.testing.assert_array_equal(np.abs(drawn), 1)
+    assert grid.is_binary
     np.testing.assert_allclose(rule.apply(x, 0, {}, RESTING)[0], [[64 / 127, -1, 0]])  # 63.5 to the even step
 
 
