@@ -68,8 +68,9 @@ BINARY: dict[str, Method] = {
     "stochastic neurons, straight through": Method(
         bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": StochasticSign(estimator=clipped, steepness=4.0)}
     ),
-    "stochastic neurons, unbiased": Method(
-        bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": StochasticSign(steepness=4.0)}
+    "stochastic neurons, unbiased": Method(  # averages from the start: batch statistics would tie samples together
+        bits="1 / 1",
+        rules={"weights": ScaledSignWeights(), "sign": StochasticSign(steepness=4.0), "frozen_statistics": 0.0},
     ),
     "target propagation": Method(
         bits="1 / 1", rules={"weights": ScaledSignWeights(), "sign": target_propagation(weighted=True)}

@@ -5,7 +5,7 @@ import pytest
 
 from refq.errors import GraphError
 from refq.quantizers.learning import Moment, StochasticSign, clipped
-from refq.training import adam, constant, fit, forward, quantized
+from refq.training import adam, constant, distill, fit, forward, quantized
 from tests.unit.training.test_quantized import chain, task
 
 
@@ -62,3 +62,21 @@ def test_a_network_of_drawn_units_learns_and_resumes_with_the_same_bits(units, t
     state = whole.state
     tape = forward(net, state.values, state.statistics, {"x": x}, Moment())
     assert (tape.values["y"].argmax(axis=1) == y).mean() > 0.7
+
+
+def test_losses_of_samples_are_those_of_the_run_also_beside_teachers_and_inner_tensors():
+    x, y = task(48)
+    lesson = distill([chain(1)], x, y, features={"relu2": "relu2"})
+    seen = []
+
+    def listening(outputs, targets):
+        value, slopes = lesson["loss"](outputs, targets)
+        seen.append((len(outputs[0]), value))
+        return value, slopes
+
+    net = quantized(chain(), x[:32], sign=StochasticSign(steepness=4.0))
+    fit(net, lesson["data"], loss=listening, reads=lesson["reads"], epochs=1, batch_size=16)
+    sizes = [size for size, _ in seen]
+    assert sizes == ([16] + [1] * 16) * 3
+    for start in range(0, len(seen), 17):
+        assert seen[start][1] == pytest.approx(np.mean([value for _, value in seen[start + 1 : start + 17]]), rel=1e-5)
