@@ -11,6 +11,7 @@ from refq.errors import ShapeError
 from refq.graph.qparams import QParams
 from refq.numerics.rounding import RoundingMode, counter_generator, round_real
 from refq.quantizers.blocks import count_blocks, spread
+from refq.quantizers.float_passes import kernels_take, round_to_grid
 
 
 class FittedLevels(Protocol):
@@ -69,7 +70,7 @@ def quantize_array(
     if not isinstance(grid, QParams):
         return grid.quantize(x)
     if grid.is_binary:
-        return np.where(x < 0, -1, 1).astype(grid.dtype)
+        return (1 - 2 * (x < 0).view(np.int8)).astype(grid.dtype, copy=False)
     wide = np.float64 if x.dtype == np.float64 or grid.bits > 16 else np.float32
     scale = _along(grid, grid.scale, x.shape).astype(wide)
     zero = _along(grid, grid.zero_point, x.shape).astype(wide)
@@ -107,6 +108,10 @@ def fake_quantize(
     x: NDArray[Any], grid: Fitted, rounding: RoundingMode = "half_even", rng: np.random.Generator | int | None = None
 ) -> NDArray[Any]:
     """The nearest reals on the grid: dequantize(quantize(x)), in the floating type of `x`."""
+    if isinstance(grid, QParams) and grid.is_binary:
+        return (x.dtype.type(1) - x.dtype.type(2) * (x < 0)) * _along(grid, grid.scale, x.shape).astype(x.dtype)
+    if isinstance(grid, QParams) and rounding == "half_even" and kernels_take(x, grid):
+        return round_to_grid(x, grid)
     return dequantize_array(quantize_array(x, grid, rounding, rng), grid, x.dtype)
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from refq.errors import RangeError
 from refq.graph.qparams import QParams
 from refq.quantizers.apply import fake_quantize
+from refq.quantizers.float_passes import step_slopes
 from refq.quantizers.learning.protocol import (
     Array,
     Learned,
     Moment,
     Pull,
     Trainable,
-    along,
     levels_above,
     others,
     steps_of,
@@ -87,16 +87,12 @@ class Lsq(Trainable):
         step = learned["step"]
         grid = self._grid(step, axis)
         y = fake_quantize(x, grid)
-        steps = steps_of(x, grid)
-        inside = (steps > grid.qmin) & (steps < grid.qmax)
-        wide = along(grid.scale, x, axis).astype(x.dtype)
-        # outside, y / step is -QN or QP already
-        slope = y / wide - np.where(inside, x / wide, 0)
 
         def pull(dy: Array) -> tuple[Array, Learned]:
             shared = others(x, axis if np.ndim(step) else None)
             scale = _gradient_scale(x, axis, int(grid.qmax - grid.zero_point.max()), np.size(step))
-            return dy * inside, {"step": np.asarray((dy * slope).sum(axis=shared) * scale, x.dtype)}
+            dx, slope = step_slopes(dy, x, y, grid, shared)
+            return dx, {"step": np.asarray(slope * scale, x.dtype)}
 
         return y, pull, grid
 

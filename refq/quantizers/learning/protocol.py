@@ -96,7 +96,7 @@ def along(values: Array, x: Array, axis: int | None) -> Array:
 
 def steps_of(x: Array, grid: QParams) -> Array:
     """x in steps, zero point added, not rounded: what the borders of the grid are compared with."""
-    return x / grid.along(grid.scale, x.ndim).astype(x.dtype) + grid.along(grid.zero_point, x.ndim)
+    return x / grid.along(grid.scale, x.ndim).astype(x.dtype) + grid.along(grid.zero_point, x.ndim).astype(x.dtype)
 
 
 def levels_above(bits: int) -> QParams:

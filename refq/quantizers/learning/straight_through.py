@@ -11,7 +11,8 @@ from refq.errors import RangeError
 from refq.graph.qparams import QParams
 from refq.numerics.rounding import RoundingMode
 from refq.quantizers.apply import fake_quantize
-from refq.quantizers.learning.protocol import Array, Learned, Moment, Pull, Trainable, others, steps_of
+from refq.quantizers.float_passes import pass_on_grid
+from refq.quantizers.learning.protocol import Array, Learned, Moment, Pull, Trainable, others
 from refq.quantizers.uniform import Uniform
 
 Passing = Literal["identity", "clipped"]
@@ -21,9 +22,7 @@ def straight_through(x: Array, grid: QParams, passing: Passing) -> Pull:
     """dy -> dy everywhere ("identity"), or only where the grid did not clip ("clipped")."""
     if passing == "identity":
         return lambda dy: (dy, {})
-    steps = steps_of(x, grid)
-    inside = (steps >= grid.qmin - 0.5) & (steps <= grid.qmax + 0.5)
-    return lambda dy: (dy * inside, {})
+    return lambda dy: (pass_on_grid(dy, x, grid), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
