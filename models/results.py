@@ -58,8 +58,8 @@ def section(task: Task, seeds: int, found: dict[str, list[Cell]]) -> str:
     lines = [f"# {task.title}", "", fill(about, 120), ""]
     lines += ["| method | bits | accuracy | lowest - highest | integer | seconds a run |", "|---|---|---|---|---|---|"]
     lines += [row(name, runs) for name, runs in found.items()]
-    means = {name: 100 * float(np.mean([cell.fake for cell in runs])) for name, runs in found.items()}
-    return "\n".join([*lines, *compared(means, task.name)]) + "\n"
+    accuracies = {name: [100 * cell.fake for cell in runs] for name, runs in found.items()}
+    return "\n".join([*lines, *compared(accuracies, task.name)]) + "\n"
 
 
 def replaced(text: str, new: str) -> str:
