@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -224,3 +225,41 @@ def test_steps_of_weights_in_plus_minus_one_are_longer_by_the_size_of_usual_weig
     # 6 filters of 3 x 3 x 6: 54 weights an output, and 54 an input
     assert glorot_factors(net) == pytest.approx(dict.fromkeys(("conv1/kernel", "conv2/kernel"), sqrt(108 / 1.5)))
     assert glorot_factors(net, power=2)["conv1/kernel"] == pytest.approx(108 / 1.5)
+
+
+def swish():
+    """The same chain behind swish."""
+    graph = chain()
+    return graph.with_nodes([replace(node, op="Swish") if node.op == "Relu" else node for node in graph.nodes])
+
+
+@pytest.mark.parametrize("rule", [LsqPlus(bits=2), Lsq(bits=2), SoftSteps(bits=2)])
+def test_rules_with_levels_below_zero_stand_behind_any_function(rule):
+    x, _ = task(32)
+    net = quantized(swish(), x, activations=rule)
+    assert [name for name, held in net.quantizers.items() if held is rule] == ["relu0", "relu1"]
+
+
+@pytest.mark.parametrize("rule", [Pact(bits=2), Lsq(bits=2, nonnegative=True)])
+def test_rules_without_them_stand_behind_relu_only(rule):
+    x, _ = task(32)
+    assert all(held is not rule for held in quantized(swish(), x, activations=rule).quantizers.values())
+    found = quantized(chain(), x, activations=rule).quantizers
+    assert [name for name, held in found.items() if held is rule] == ["relu0", "relu1"]
+
+
+def test_learned_values_start_on_as_many_samples_as_are_asked_for():
+    x, y = task(96)
+    rule = LsqPlus(bits=2)
+    net = quantized(swish(), x[:32], activations=rule)
+    found = {}
+    for count in (16, 80):
+        state = fit(net, (x, y), epochs=1, until=0, batch_size=16, start_samples=count).state
+        tape = forward(net, state.values, state.statistics, {"x": x[:count]}, Moment())
+        expected = rule.start(tape.values["relu0"], None)
+        for name, value in expected.items():
+            assert float(state.values[f"relu0//{name}"]) == pytest.approx(float(value), rel=1e-6)
+        found[count] = float(state.values["relu0//step"])
+    assert found[16] != found[80]
+    default = fit(net, (x, y), epochs=1, until=0, batch_size=16).state
+    assert float(default.values["relu0//step"]) == found[16]
