@@ -9,6 +9,9 @@ from typing import Any
 import click
 
 _SHAPE_HELP = "Sizes of the input without the batch, e.g. 224,224,3; needed where the model leaves them open."
+_ZEROS_HELP = (
+    "Zeros among a layer's input in percent, NAME=PERCENT, or PERCENT for all; where a device skips or codes them."
+)
 
 
 class Shape(click.ParamType):
@@ -37,20 +40,22 @@ def _model_options(function: Any) -> Any:
             click.option("--recipe", help="Quantization recipe (.toml or name) that gives both widths instead."),
             click.option("--batch", type=int, default=1, show_default=True),
             click.option("--input-shape", type=Shape(), help=_SHAPE_HELP),
+            click.option("--zeros", multiple=True, help=_ZEROS_HELP),
         ]
     ):
         function = option(function)
     return function
 
 
-def _workload(
-    model: str, weights: int, activations: int, recipe: str | None, batch: int, input_shape: tuple[int, ...] | None
-) -> Any:
+def _workload(model: str, zeros: tuple[str, ...], **options: Any) -> Any:
     from hwsim.workload import load_workload
 
-    return load_workload(
-        model, batch=batch, weights=weights, activations=activations, recipe=recipe, input_shape=input_shape
-    )
+    workload = load_workload(model, **options)
+    if not zeros:
+        return workload
+    from hwsim.zeros import parse_zeros, with_zeros
+
+    return with_zeros(workload, parse_zeros(zeros, workload))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

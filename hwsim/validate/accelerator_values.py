@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from hwsim.validate.accelerators import TOTAL, Detail
 from hwsim.validate.measurements import Measurement
 from hwsim.validate.workloads import Workloads
 from hwsim.workload import Workload
+from hwsim.zeros import with_zeros
 
 
 def needs_model(m: Measurement) -> bool:
@@ -149,10 +149,4 @@ def _chosen(labels: dict[str, int], detail: Detail) -> Sequence[int] | slice:
 
 def _with_zeros(workload: Workload, labels: dict[str, int], detail: Detail) -> Workload:
     given = {_place(labels, label): share for label, share in detail.shares if share is not None}
-    if not given:
-        return workload
-    layers = [
-        replace(layer, input_zeros=given[index]) if index in given else layer
-        for index, layer in enumerate(workload.layers)
-    ]
-    return replace(workload, layers=tuple(layers))
+    return with_zeros(workload, {workload.layers[index].name: share for index, share in given.items()})
