@@ -3,9 +3,9 @@
 mac    = macs * energy of one MAC at the widths of the layer     sram = bytes * access energy of the memory
 dram   = off-chip bytes * access energy of the link              static = (static power + leakage) * latency
 
-A specification that states `energy.mac_pj` (8x8 bits) has it scaled with the product of the widths; otherwise, and for
-memories and links without an access energy, the table [technology] decides: hwsim/cost/operators.py and sram.py,
-specs/technology/energy.toml. `factor(arch)` says how far off an energy may be.
+A specification that states `energy.mac_pj` (8x8 bits) has it scaled with the product of the widths, or by its engine's
+`mac_share`; otherwise, and for memories and links without an access energy, the table [technology] decides:
+hwsim/cost/operators.py and sram.py, specs/technology/energy.toml. `factor(arch)` says how far off an energy may be.
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ def _access_pj(arch: Arch, holds: str) -> Any:
 
 def link_pj_per_byte(arch: Arch) -> Any:
     """Energy of a byte across the chip boundary, in picojoules."""
+    if arch.tensorcore is not None and arch.tensorcore.memory_pj_per_byte is not None:
+        return arch.tensorcore.memory_pj_per_byte.value
     if arch.link is not None and arch.link.access_pj_per_byte is not None:
         return arch.link.access_pj_per_byte.value
     if arch.link is not None and arch.technology is not None and arch.technology.off_chip is not None:
@@ -95,6 +97,9 @@ def factor(arch: Arch) -> float | None:
 def _mac_pj(layers: Layers, arch: Arch) -> Any:
     assert arch.energy is not None
     stated, node = arch.energy.mac_pj, arch.technology
+    share = getattr(find_engine(arch.engine), "mac_share", None)
+    if stated is not None and share is not None:
+        return stated.value * share(layers, arch)
     if stated is not None:
         return stated.value * (layers.weight_bits * layers.activation_bits) / 64
     if node is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -181,6 +182,7 @@ def by_width(layers: Layers, values: Mapping[str, Any], default: float) -> Any:
     return chosen
 
 
+@cache
 def engines() -> tuple[str, ...]:
     """Names of all engines: the modules of this package."""
     package = import_module("hwsim.engines")

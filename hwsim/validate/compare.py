@@ -1,8 +1,13 @@
 """Predicted against published, and the statistics of it.
 
+<<<<<<< HEAD
 latency_ms, energy_uj: of the report      kernel_us: of the device without what a layer costs whatever its size
 macs_per_cycle: of one layer, nothing carried over the link
 ratio: the time at the named widths over that at the other widths, of kernels or of networks
+=======
+latency_ms, energy_uj: of the report      kernel_us: of the kernel alone, without its launch and what follows it
+int4_int8_speedup: time at 8 bits over time at 4 bits, of kernels, of whole layers in a network, or of networks
+>>>>>>> a79f2fb (Graphics processors by three bounds: products, the shared cache, memory; sums of 32 bits requantized by a pass of their own)
 
 error = predicted / published - 1        rank correlation: Spearman's, ties averaged, over the rows of a group
 """
@@ -18,6 +23,7 @@ import numpy as np
 
 from hwsim.arch.spec import Arch
 from hwsim.cost.network import costs
+from hwsim.engines.base import find_engine, table
 from hwsim.errors import HwsimError
 from hwsim.estimate import check_precision, estimate
 from hwsim.validate import rates
@@ -62,17 +68,20 @@ class Statistics:
 
 def predict(workload: Workload, arch: Arch, quantity: str) -> float | None:
     """The value of a quantity in the unit of the published column; None without a basis."""
+    check_precision(workload, arch)
     if quantity == "kernel_us":
-        check_precision(workload, arch)
+        kernel_cycles = getattr(find_engine(arch.engine), "kernel_cycles", None)
+        if kernel_cycles is not None:
+            return float(np.sum(kernel_cycles(table(workload.layers).every, arch))) / arch.clock_mhz.value
+    if quantity in ("kernel_us", "latency_ms", rates.QUANTITY):
         found = costs(workload, arch)
-        return float(np.sum(found.latency_us - found.cycles.overhead / arch.clock_mhz.value))
-    if quantity == rates.QUANTITY:
-        check_precision(workload, arch)
-        return workload.macs / float(np.sum(costs(workload, arch).cycles.total))
-    report = estimate(workload, arch)
-    if quantity == "latency_ms":
-        return report.latency_ms
-    return None if report.energy_mj is None else report.energy_mj * 1e3
+        if quantity == "kernel_us":
+            return float(np.sum(found.latency_us - found.cycles.overhead / arch.clock_mhz.value))
+        if quantity == rates.QUANTITY:
+            return workload.macs / float(np.sum(found.cycles.total))
+        return float(found.start_us + np.sum(found.latency_us)) / 1e3
+    energy_mj = estimate(workload, arch).energy_mj
+    return None if energy_mj is None else energy_mj * 1e3
 
 
 def predicted(m: Measurement, arch: Arch, workloads: Workloads) -> float | None:
@@ -86,7 +95,7 @@ def predicted(m: Measurement, arch: Arch, workloads: Workloads) -> float | None:
     if m.detail is not None:
         return accelerator_value(m, arch, workloads)
     if m.over:
-        quantity = "kernel_us" if quantity.startswith(("kernel_", "layer_")) else "latency_ms"
+        quantity = "kernel_us" if quantity.startswith("kernel_") else "latency_ms"
     values: list[float] = []
     for bits in ((m.weights, m.activations), (m.over, m.over))[: 2 if m.over else 1]:
         workload = workloads.find(m.model, m.batch, *bits, m.size)
@@ -94,7 +103,7 @@ def predicted(m: Measurement, arch: Arch, workloads: Workloads) -> float | None:
         if value is None:
             return None
         values.append(value)
-    return values[0] if len(values) == 1 else values[0] / values[1]
+    return values[0] if len(values) == 1 else values[1] / values[0]
 
 
 def attempt(m: Measurement, arch: Arch, workloads: Workloads) -> tuple[float | None, str]:

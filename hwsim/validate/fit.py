@@ -5,8 +5,8 @@
 The constants are those whose source begins "derived: fitted". Steps are logarithms of their ratio to the prior of
 specs/technology/priors.toml, which holds what is typical of the engine, of a core by its kind of kernels; a speed
 common to all kernels of a core is free. Gauss-Newton with numerical derivatives. Times are latencies of networks, of
-single kernels, and ratios of kernels at two widths; one measured several times at the same batch and widths counts
-once, with the geometric mean of its rows. A convolution of one shape is a model like any other.
+single kernels, and speed-ups of a kernel between two widths; one measured several times at the same batch and widths
+counts once, with the geometric mean of its rows. A convolution of one shape is a model like any other.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ MARK = "derived: fitted"
 NOISE = {
     "latency_ms": 0.04,
     "kernel_us": 0.12,
-    "kernel_int4_int8_ratio": 0.12,
-    "layer_int4_int8_ratio": 0.08,
+    "kernel_int4_int8_speedup": 0.12,
+    "layer_int4_int8_speedup": 0.08,
     "power_mw": 0.05,
     "fps": 0.1,
 }

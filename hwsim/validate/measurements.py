@@ -4,9 +4,10 @@ A specification says with tables [[measured]] which rows are its own: column = p
 belongs to the device if every named column matches; a table whose columns the file lacks matches nothing.
 
 A row that gives the shape of a convolution (`in_c`, `out_c`, `kernel`, `stride`, `in_h`, `out_h` ...) is the time of
-that one kernel, quantity `kernel_us`. Two measurements that differ in their bit widths only make a third, the quotient
-of their times: `int4_int8_ratio` of networks, `kernel_int4_int8_ratio`, and `layer_int4_int8_ratio` of layers whose
-batch is not stated, which are used in that way alone. Several rows of a kind count with their geometric mean.
+that one kernel, quantity `kernel_us`. Two measurements that differ in their bit widths only make a third, how much
+faster the narrow one is: `int4_int8_speedup` of networks, `kernel_int4_int8_speedup`, and `layer_int4_int8_speedup` of
+layers as a network runs them whose batch is not stated, which are used in that way alone. Several rows of a kind count
+with their geometric mean.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ QUANTITIES = {"latency_ms": "latency_ms", "energy_uj_per_inf": "energy_uj"}
 """Column of the file -> quantity of a report"""
 MODEL_COLUMNS = ("model", "benchmark", "network")
 LAYER_COLUMNS = ("kernel", "stride", "in_c", "out_c", "in_h", "in_w", "out_h", "out_w")
-NO_BATCH = "batch of a layer not stated: only its ratios"
+NO_BATCH = "batch of a layer not stated: only its speed-ups"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class Measurement:
 
     model : name of a network, or of a convolution, see `hwsim/validate/workloads.py`
     size : height and width of the model's input as the row states them
-    over : bits of weights and activations of the time that this one is divided by; 0 where it is no ratio
+    over : bits of weights and activations that a speed-up compares with; 0 where the number is no speed-up
     kind : kind of row, as the file names it
     detail : layer, design or batch of a table of accelerators
     """
@@ -98,9 +99,9 @@ def _ratios(times: Sequence[Measurement]) -> Iterable[Measurement]:
         for narrow, wide in pairwise(bits):
             top, below = (exp(sum(log(m.value) for m in widths[b]) / len(widths[b])) for b in (narrow, wide))
             last = widths[narrow][-1]
-            name = f"{_number(narrow)}_{_number(wide)}_ratio"
+            name = f"{_number(narrow)}_{_number(wide)}_speedup"
             owner = "layer_" if last.excluded else "" if last.quantity == "latency_ms" else "kernel_"
-            yield replace(last, quantity=owner + name, value=top / below, over=wide, excluded="")
+            yield replace(last, quantity=owner + name, value=below / top, over=wide, excluded="")
 
 
 def _number(bits: int) -> str:
