@@ -182,8 +182,10 @@ def test_a_concatenation_costs_what_it_copies_and_nothing_where_it_is_written_in
 
 
 def test_rates_of_copies_may_be_design_points():
-    work = from_layers([joined(6000, 3000), conv(16, 16, 8)])
+    work = from_layers([joined(6000, 3000), joined(6000, 0), conv(16, 16, 8)])
     arch = hwsim.load_arch("edgetpu")
+    first, second = [layer.latency_us for layer in hwsim.estimate(work, arch).layers if layer.op == "Concatenate"]
+    assert first > second == 0
     at = hwsim.at_points(work, arch, {"vector.copied_per_cycle": [1, 4]}).latency_ms
     for rate, latency in zip((1.0, 4.0), at, strict=True):
         one = with_values(arch, {"vector.copied_per_cycle": rate})
