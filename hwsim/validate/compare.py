@@ -1,13 +1,8 @@
 """Predicted against published, and the statistics of it.
 
-<<<<<<< HEAD
-latency_ms, energy_uj: of the report      kernel_us: of the device without what a layer costs whatever its size
-macs_per_cycle: of one layer, nothing carried over the link
-ratio: the time at the named widths over that at the other widths, of kernels or of networks
-=======
 latency_ms, energy_uj: of the report      kernel_us: of the kernel alone, without its launch and what follows it
+macs_per_cycle: of one layer, nothing carried over the link
 int4_int8_speedup: time at 8 bits over time at 4 bits, of kernels, of whole layers in a network, or of networks
->>>>>>> a79f2fb (Graphics processors by three bounds: products, the shared cache, memory; sums of 32 bits requantized by a pass of their own)
 
 error = predicted / published - 1        rank correlation: Spearman's, ties averaged, over the rows of a group
 """
