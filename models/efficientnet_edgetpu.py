@@ -2,6 +2,7 @@
 
 from math import ceil
 
+from models.inverted_residuals import scaled
 from models.keras_writer import Network
 
 _STAGES = (
@@ -27,9 +28,7 @@ def build(
     net = Network(name)
 
     def channels(count: int) -> int:
-        scaled = count * width
-        rounded = max(8, int(scaled + 4) // 8 * 8)
-        return rounded + 8 if rounded < 0.9 * scaled else rounded
+        return scaled(count, width)
 
     x = net.relu(net.batch_norm(net.conv(net.input(input_shape), channels(32), 3, 2, bias=False)))
     for place, (repeats, kernel, first_stride, expansion, filters, fused) in enumerate(_STAGES):
