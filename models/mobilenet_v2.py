@@ -15,6 +15,6 @@ _STAGES = (
 
 
 def build(input_shape: tuple[int, ...] = (224, 224, 3), classes: int = 1000, alpha: float = 1.0) -> Network:
-    """Padding "same" throughout. `alpha` scales every width, to multiples of 8; the last convolution is not narrowed."""
+    """`alpha` scales every width, to multiples of 8; the last convolution is not narrowed. Padding "same"."""
     stages, head = deepened(_STAGES, alpha, 1.0), max(1280, scaled(1280, alpha))
     return build_inverted_residuals("mobilenet_v2", stages, input_shape, classes, scaled(32, alpha), (head,))
