@@ -1,4 +1,4 @@
-from math import log, pi, sin
+from math import ceil, log, pi, sin
 
 import numpy as np
 import pytest
@@ -77,3 +77,19 @@ def test_a_run_that_learns_widths_resumes_with_the_same_bits_and_deploys_their_c
             assert whole.graph.tensors[name].qparams.bits == np.ceil(beta) + 1
     fake, codes = (refq.run(whole.graph, x, path=path).argmax(axis=1) for path in ("fake", "integer"))
     assert (fake == codes).mean() > 0.9
+
+
+def test_dearer_bits_are_fewer_and_weights_end_on_the_levels():
+    x, y = task()
+    net = quantized(chain(), x[:32], weights=WaveWeights(pace=8.0))
+    rules = {name: rule for name, rule in net.quantizers.items() if isinstance(rule, WaveWeights)}
+    widths, distances = [], []
+    for cost, strength in ((0.0, 0.03), (0.1, 0.03), (0.1, 0.0)):
+        penalty = sinusoidal_widths(net, strength, cost)
+        trained = fit(net, (x, y), epochs=6, batch_size=16, optimizer=adam(), schedule=cosine(0.01), penalty=penalty)
+        values = trained.state.values
+        widths.append([ceil(rule.beta({"width": values[f"{name}//width"]})) for name, rule in rules.items()])
+        steps = [values[name] * (2**width - 1) for name, width in zip(rules, widths[-1], strict=True)]
+        distances.append(np.mean([np.abs(part - np.rint(part)).mean() for part in steps]))
+    assert all(cheap > dear for cheap, dear in zip(*widths[:2], strict=True))
+    assert distances[1] < 0.5 * distances[2]
