@@ -5,7 +5,7 @@
     area(node)      = area(n0) * A(node) / A(n0)
 
 Stillmaker and Baas, Integration 58 (2017): polynomials fitted to simulations of an inverter chain, 180 to 7 nm. They
-hold for logic only: memories come from sram.toml (hwsim/cost/sram.py). Between the tabulated nodes logarithms are
+hold for logic only: memories come from sram-*nm.toml (hwsim/cost/sram.py). Between the tabulated nodes logarithms are
 interpolated.
 """
 

@@ -1,14 +1,16 @@
 """SRAM macros: energy of an access, leakage and area by capacity, width, node and cell type.
 
-CACTI 7 tables (specs/technology/sram.toml) at 32, 64 and 128 bits, 1 KiB to 8 MiB, 45, 32 and 22 nm. Between them the
-logarithm is interpolated over the logarithms of capacity and node, and the value over the width; wider words are
-several macros side by side, larger memories several banks of which one is accessed. Older and newer nodes scale from
-the nearest one with area ~ node^2, energy and leakage ~ node: a bound, marked by a larger uncertainty factor.
+CACTI 7 tables (specs/technology/sram-*nm.toml) at 16 to 256 bits, 1 KiB to 8 MiB, 45, 32 and 22 nm. Between them the
+logarithm is interpolated over the logarithms of capacity and node, and the value over the width; capacities lie closer
+where CACTI changes the layout, because energies jump there. Wider words are several macros side by side, larger
+memories several banks of which one is accessed. Older and newer nodes scale from the nearest one with area ~ node^2,
+energy and leakage ~ node: a bound, marked by a larger uncertainty factor.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +21,7 @@ from hwsim.errors import SpecError
 QUANTITIES = ("read_pj", "write_pj", "leakage_mw", "area_mm2", "access_ns")
 CELLS = ("lop", "hp", "lstp")
 _NODES = (22, 32, 45)
-_WIDTHS = (32, 64, 128)
+_WIDTHS = (16, 32, 64, 128, 256)
 _FIRST_BYTES = 1024
 _LARGEST_BYTES = 8 << 20
 _INSIDE, _OUTSIDE = 1.2, 2.0
@@ -52,7 +54,7 @@ def sram(
     width_bits: int = 64,
     node_nm: float = 45.0,
     cell: str = "lop",
-    tables: Mapping[str, Any] | None = None,
+    tables: Mapping[int, Mapping[str, Any]] | None = None,
     widths: tuple[int, ...] = _WIDTHS,
 ) -> Macro:
     """The macro of that size.
@@ -62,7 +64,7 @@ def sram(
     capacity_bytes : above 0; below 1 KiB the 1 KiB macro is used
     width_bits : 1 to 4096
     cell : "lop", "hp" or "lstp": low operating power, high performance, low standby power
-    tables : replaces specs/technology/sram.toml; its widths are `widths`
+    tables : replaces the tables of specs/technology by node; their widths are `widths`
 
     Raises
     ------
@@ -79,13 +81,18 @@ def sram(
     banks = max(1, math.ceil(capacity_bytes / _LARGEST_BYTES))
     beside = max(1, math.ceil(width_bits / widths[-1]))
     each, width = max(capacity_bytes / banks / beside, _FIRST_BYTES), max(width_bits / beside, 1)
-    source = table("sram") if tables is None else tables
+    low, high = _around(node_nm, _NODES)
+    inside = min(max(node_nm, _NODES[0]), _NODES[-1])
+
+    def at_node(quantity: str, node: int) -> float:
+        source = table(f"sram-{node}nm") if tables is None else tables[node]
+        return _by_width(source, quantity, cell, each, width, widths)
 
     def at(quantity: str) -> float:
-        low, high = _around(node_nm, _NODES)
-        inside = min(max(node_nm, _NODES[0]), _NODES[-1])
-        ends = [_by_width(source, quantity, f"{cell}_{node}nm", each, width, widths) for node in (low, high)]
-        found = _log_mix(inside, low, high, *ends)
+        if inside in (low, high):
+            found = at_node(quantity, int(inside))
+        else:
+            found = _log_mix(inside, low, high, at_node(quantity, low), at_node(quantity, high))
         return found * (node_nm / inside) ** _STEEPNESS[quantity]
 
     whole = {"read_pj": beside, "write_pj": beside, "leakage_mw": beside * banks, "area_mm2": beside * banks}
@@ -106,11 +113,12 @@ def _log_mix(x: float, low: float, high: float, at_low: float, at_high: float) -
 
 def _by_width(source: Mapping[str, Any], quantity: str, row: str, size: float, width: float, widths: Any) -> float:
     low, high = _around(width, widths)
-    a, b = (_by_capacity(source[f"{row}_{bits}b"][quantity], size) for bits in (low, high))
+    a, b = (_by_capacity(source[f"{row}_{bits}b"], quantity, size) for bits in (low, high))
     return max(a + (b - a) * (width - low) / (high - low), 0.25 * min(a, b))
 
 
-def _by_capacity(entries: list[float], size: float) -> float:
-    place = min(math.log2(size / _FIRST_BYTES), len(entries) - 1.0)
-    low = min(int(place), len(entries) - 2)
-    return _log_mix(2.0 ** (place - low), 1, 2, entries[low], entries[low + 1])
+def _by_capacity(series: Mapping[str, Any], quantity: str, size: float) -> float:
+    sizes, values = series["kib"], series[quantity]
+    kib = min(size / 1024, sizes[-1])
+    high = min(max(bisect_left(sizes, kib), 1), len(sizes) - 1)
+    return _log_mix(kib, sizes[high - 1], sizes[high], values[high - 1], values[high])

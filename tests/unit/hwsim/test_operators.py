@@ -3,7 +3,6 @@
 import csv
 import os
 import re
-import statistics
 from pathlib import Path
 
 import pytest
@@ -120,39 +119,3 @@ def test_smaller_nodes_have_smaller_operators():
 def test_what_cannot_be_costed_is_named(call, text):
     with pytest.raises(SpecError, match=text):
         call()
-
-
-def test_sram_of_a_width_left_out_of_the_table_lies_near_cacti():
-    """The table without its 64-bit rows: mean error and the worst tenth; CACTI itself jumps between layouts."""
-    errors = {"read_pJ": [], "write_pJ": [], "area_mm2": [], "leakage_mW": []}
-    without = {key: entry for key, entry in table("sram").items() if not key.endswith("_64b")}
-    for row in rows("cacti_sram.csv"):
-        if row["width_bits"] == "64":
-            size, node, cell = int(row["capacity_bytes"]), float(row["node_nm"]), row["cell_type"][5:]
-            macro = sram(size, 64, node, cell, without, widths=(32, 128))
-            truth = {name: float(row[name]) for name in errors}
-            truth["leakage_mW"] += float(row["gate_leakage_mW"])
-            for name, errs in errors.items():
-                errs.append(abs(getattr(macro, name.lower()) / truth[name] - 1))
-    for errs in errors.values():
-        assert len(errs) == 126
-        assert statistics.mean(errs) < 0.06
-        assert statistics.quantiles(errs, n=10)[-1] < 0.18
-
-
-def test_sram_equals_cacti_where_the_table_holds_the_row():
-    for row in rows("cacti_sram.csv"):
-        size, width, node = int(row["capacity_bytes"]), int(row["width_bits"]), float(row["node_nm"])
-        macro = sram(size, width, node, row["cell_type"][5:])
-        assert macro.read_pj == pytest.approx(float(row["read_pJ"]), rel=1e-3)
-        assert macro.area_mm2 == pytest.approx(float(row["area_mm2"]), rel=1e-3)
-
-
-def test_sram_grows_with_its_size_beyond_the_table():
-    sizes = [sram(size) for size in (100, 5000, 1 << 20, 24 << 20)]
-    for name in ("area_mm2", "leakage_mw", "read_pj"):
-        values = [getattr(macro, name) for macro in sizes]
-        assert values == sorted(values)
-    assert sram(24 << 20).area_mm2 == pytest.approx(3 * sram(8 << 20).area_mm2)
-    assert sram(1 << 16, node_nm=28).area_mm2 < sram(1 << 16).area_mm2
-    assert sram(1 << 16, node_nm=16).factor > sram(1 << 16, node_nm=22).factor
