@@ -43,6 +43,9 @@ class Layer:
     """One node of the deployed graph: what it is, its loops, its bit widths.
 
     weight_key : name of the stored weights; layers with equal keys share one copy, "" = none
+    channels : size of the last axis of the output, 0 if not known
+    sources : indices of the layers whose outputs it reads, -1 for inputs of the model; empty: the layer before
+    is_output : its output is one of the model's
     weight_entropy_bits : entropy of the codes of one weight, what an entropy coder approaches; None if not known
     input_zeros : share of zeros among the input with its padding, 0 to 1; None if not known
     copied : elements of a concatenation's inputs that stay where they are because something else reads them as well;
@@ -58,6 +61,9 @@ class Layer:
     weight_entropy_bits: float | None = None
     input_zeros: float | None = None
     copied: int = 0
+    channels: int = 0
+    sources: tuple[int, ...] = ()
+    is_output: bool = False
 
     @property
     def stored_bits(self) -> float:
@@ -172,10 +178,14 @@ def from_graph(graph: Graph, batch: int = 1, weights: int | Held = 8, activation
     readers = Counter(name for node in graph.nodes for name in node.inputs)
     readers.update((*graph.inputs, *graph.outputs))
     layers: list[Layer] = []
+    made = dict.fromkeys(graph.inputs, -1)
     for node in graph.nodes:
         nest = layer_for(node).nest(*(shapes[name] for name in node.inputs))
+        read = tuple(made[name] for name in node.inputs if name in made)
         if nest.kind == "none":
+            made.update(dict.fromkeys(node.outputs, max(read, default=-1)))
             continue
+        made.update(dict.fromkeys(node.outputs, len(layers)))
         operands = tuple(layer_class(node.op).operands)
         named = [(operands[min(i, len(operands) - 1)].strip("*?"), name) for i, name in enumerate(node.inputs) if name]
         held = [(role, name) for role, name in named if name in graph.constants]
@@ -195,10 +205,14 @@ def from_graph(graph: Graph, batch: int = 1, weights: int | Held = 8, activation
                 weight_key=stored if nest.weights else "",
                 weight_entropy_bits=entropy_bits(graph.constants[stored]) if stored and nest.weights else None,
                 copied=_copied(node, readers, shapes),
+                channels=int(shapes[node.outputs[0]][-1]) if shapes[node.outputs[0]] else 0,
+                sources=read,
             )
         )
     if not layers:
         raise WorkloadError(f"{graph.name!r} has no layer that does work; check the model")
+    for place in {made.get(name, -1) for name in graph.outputs} - {-1}:
+        layers[place] = replace(layers[place], is_output=True)
     return Workload(
         name=graph.name,
         batch=batch,

@@ -34,7 +34,7 @@ OWN_TABLES = ("microblock", "tensorcore", "row_stationary", "atomic")
 NEEDS = {"systolic": "array", "vector": "kernels", "window": "window", **{name: name for name in OWN_TABLES}}
 """Engine -> the table it cannot work without."""
 
-_MAY_BE_ZERO = ("cycles_per", "latency_cycles", "memory_cycles", "parameter_cycles", "zeros_pct")
+_MAY_BE_ZERO = ("cycles_per", "latency_cycles", "read_cycles", "write_cycles", "zeros_pct")
 """Beginnings of keys in those tables that may be 0."""
 
 _LARGEST = 1e15

@@ -41,35 +41,35 @@ class Costs:
     """What an inference costs once: starting the device, carrying the model's inputs and outputs over the link"""
 
 
-def _waited_us(link_us: Any, busy_us: Any, layers: Layers, arch: Arch) -> Any:
+def _waited_us(link_us: Any, busy_us: Any, arch: Arch) -> Any:
     """Microseconds a layer waits for the link: all it carries, or what lies beyond the work it overlaps with.
 
-    Weights that an engine stages are fetched from the time the link is idle in the layer before.
+    Engines that follow the sequence of layers count it among their own cycles.
     """
+    if getattr(find_engine(arch.engine), "SEQUENTIAL", False):
+        return np.zeros_like(busy_us)
     if arch.link is None or not arch.link.overlapped:
         return link_us
-    staged = getattr(find_engine(arch.engine), "staged", None)
-    early: Any = 0.0
-    if staged is not None:
-        idle = np.maximum(0.0, busy_us - link_us)
-        before = np.concatenate([np.zeros((*idle.shape[:-1], 1)), idle[..., :-1]], axis=-1)
-        early = np.where(staged(layers, arch), before, 0.0)
-    return np.maximum(0.0, link_us - busy_us - early)
+    return np.maximum(0.0, link_us - busy_us)
 
 
 def costs(workload: Workload, arch: Arch) -> Costs:
     """Costs of a workload on a device; the formula stands at the top of this module."""
     known = table(workload.layers)
     layers, clock = known.every, arch.clock_mhz.value
-    few: Cycles = find_engine(arch.engine).cycles(known.distinct, arch)
-    parts = ("compute", "fill", "stall", "overhead")
-    done = Cycles(**{name: np.asarray(getattr(few, name))[..., known.place] for name in parts})
+    engine = find_engine(arch.engine)
+    if getattr(engine, "SEQUENTIAL", False):
+        done: Cycles = engine.cycles(layers, arch)
+    else:
+        few: Cycles = engine.cycles(known.distinct, arch)
+        parts = ("compute", "fill", "stall", "overhead")
+        done = Cycles(**{name: np.asarray(getattr(few, name))[..., known.place] for name in parts})
     away = host.on_host(layers, arch)
-    own = getattr(find_engine(arch.engine), "moved", None)
+    own = getattr(engine, "moved", None)
     moved = traffic(layers, arch, workload.activation_peak_bytes) if own is None else own(layers, arch)
     dram = np.where(away, 0, moved.dram)
     link_us: Any = np.zeros(len(layers)) if arch.link is None else moved.dram / arch.link.bandwidth_mb_per_s.value
-    waited_us = _waited_us(link_us, (done.total - done.overhead) / clock, layers, arch)
+    waited_us = _waited_us(link_us, (done.total - done.overhead) / clock, arch)
     latency = done.total / clock + waited_us
     if away.any():
         latency = np.where(away, host.latency_us(layers, arch), latency)

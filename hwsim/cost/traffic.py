@@ -19,7 +19,7 @@ import numpy as np
 
 from hwsim.arch.spec import Arch
 from hwsim.arch.vary import whole
-from hwsim.cost.output_block import BIAS_BYTES
+from hwsim.cost.block_shape import BIAS_BYTES
 from hwsim.engines.base import Ints, Layers
 
 _EVERYTHING = 1 << 62

@@ -26,7 +26,8 @@ Floats = NDArray[np.float64]
 class Layers:
     """Layers as columns, one entry a layer; M, N, K = output pixels, filters, reduction of one group's GEMM.
 
-    images: batch; OY, OX, FY, FX, SY, SX: height and width of output, window, stride; rows: vectors of a softmax;
+    images: batch; OY, OX, FY, FX, SY, SX, DY, DX: height and width of output, window, stride, dilation; rows: vectors
+    of a softmax; channels, sources, is_output: see hwsim.workload.Layer, a layer without sources reads the one before;
     weight_entropy_bits: of one weight, its width where not known; zeros: share among the inputs, NaN where not known;
     owner: index of the first layer with the same weights; copied: elements that a concatenation copies
     """
@@ -44,6 +45,11 @@ class Layers:
     FX: Ints
     SY: Ints
     SX: Ints
+    DY: Ints
+    DX: Ints
+    channels: Ints
+    sources: NDArray[np.object_]
+    is_output: NDArray[np.bool_]
     rows: Ints
     window: Ints
     macs: Ints
@@ -124,6 +130,11 @@ def columns(layers: Sequence[Layer]) -> Layers:
         FX=_frozen(FX),
         SY=column(lambda a: a.nest.stride[0]),
         SX=column(lambda a: a.nest.stride[1]),
+        DY=column(lambda a: a.nest.dilation[0]),
+        DX=column(lambda a: a.nest.dilation[1]),
+        channels=column(lambda a: a.channels),
+        sources=_frozen(_sources(layers)),
+        is_output=_frozen(np.array([layer.is_output for layer in layers], np.bool_)),
         rows=_frozen(N * OY * OX),
         window=_frozen(FY * FX),
         macs=column(lambda a: a.nest.macs),
@@ -144,6 +155,12 @@ def columns(layers: Sequence[Layer]) -> Layers:
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
     array.setflags(write=False)
     return array
+
+
+def _sources(layers: Sequence[Layer]) -> NDArray[np.object_]:
+    found = np.empty(len(layers), np.object_)
+    found[:] = [layer.sources or (place - 1,) for place, layer in enumerate(layers)]
+    return found
 
 
 def _owners(keys: Sequence[str]) -> Ints:
@@ -193,7 +210,8 @@ def find_engine(name: str) -> Any:
     """The module of that engine: `cycles(layers, arch)` and `peak_macs_per_cycle(arch)`.
 
     A module with `BROADCASTS = True` takes devices whose numbers are columns of design points (hwsim/arch/vary.py);
-    others are called once a point.
+    others are called once a point. One with `SEQUENTIAL = True` gets every layer in order, and counts what the layers
+    wait for the link among its cycles; others get layers with equal loops once.
 
     Raises
     ------

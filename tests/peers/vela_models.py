@@ -1,4 +1,4 @@
-"""Int8 networks with random weights, in the shapes of well-known ones, for the live compiler."""
+"""Int8 networks with random weights, grown layer by layer, for the live compiler."""
 
 from __future__ import annotations
 
@@ -6,85 +6,104 @@ import numpy as np
 
 from tests.peers.litert import Op, Tensor, build
 
+Shape = tuple[int, ...]
+
 
 class Chain:
-    """A network grown layer by layer; every layer takes the last tensor."""
+    """A network grown layer by layer; every layer takes the last tensor, or the one named `source`."""
 
-    def __init__(self, shape: tuple[int, int, int], seed: int = 0) -> None:
+    def __init__(self, shape: Shape, seed: int = 0) -> None:
         self.rng = np.random.default_rng(seed)
-        self.tensors = [Tensor("x", (1, *shape), scale=0.05, zero_point=0)]
+        self.tensors = {"x": Tensor("x", (1, *shape), scale=0.05, zero_point=0)}
         self.ops: list[Op] = []
+        self.last = "x"
 
-    @property
-    def last(self) -> Tensor:
-        return next(t for t in reversed(self.tensors) if t.data is None)
+    def shape(self, name: str = "") -> Shape:
+        return tuple(self.tensors[name or self.last].shape)
 
-    def _weights(self, shape: tuple[int, ...], outputs: int, axis: int) -> list[str]:
-        codes = np.clip(np.rint(self.rng.normal(0, 30, shape)), -127, 127).astype(np.int8)
-        name, scales = f"w{len(self.ops)}", np.full(outputs, 0.01, np.float32)
-        self.tensors.append(Tensor(name, shape, scale=scales, zero_point=np.zeros(outputs, int), axis=axis, data=codes))
-        bias = np.zeros(outputs, np.int32)
-        scales = scales * np.float32(0.05)
-        zeros = np.zeros(outputs, int)
-        self.tensors.append(Tensor(f"b{name}", (outputs,), "int32", scale=scales, zero_point=zeros, data=bias))
-        return [name, f"b{name}"]
-
-    def _add(self, code: str, inputs: list[str], shape: tuple[int, ...], options: dict[str, object]) -> str:
-        name = f"y{len(self.ops)}"
-        self.ops.append(Op(code, inputs, [name], options))
-        self.tensors.append(Tensor(name, shape, scale=0.05, zero_point=0))
+    def _keep(self, name: str, shape: Shape, dtype: str = "int8", **others: object) -> str:
+        self.tensors[name] = Tensor(name, shape, dtype, **others)  # type: ignore[arg-type]
         return name
 
-    def conv(self, filters: int, kernel: int, stride: int = 1, source: str = "") -> str:
-        x = self.last if not source else next(t for t in self.tensors if t.name == source)
-        given = self._weights((filters, kernel, kernel, x.shape[3]), filters, 0)
-        shape = (1, -(-x.shape[1] // stride), -(-x.shape[2] // stride), filters)
-        options = {"padding": "SAME", "stride_h": stride, "stride_w": stride}
-        return self._add("CONV_2D", [x.name, *given], shape, {**options, "fused_activation_function": "RELU"})
+    def _weights(self, shape: Shape, outputs: int, axis: int) -> list[str]:
+        codes = np.clip(np.rint(self.rng.normal(0, 30, shape)), -127, 127).astype(np.int8)
+        name, scales, zeros = f"w{len(self.ops)}", np.full(outputs, 0.01, np.float32), np.zeros(outputs, int)
+        self._keep(name, shape, scale=scales, zero_point=zeros, axis=axis, data=codes)
+        bias = np.zeros(outputs, np.int32)
+        self._keep(f"b{name}", (outputs,), "int32", scale=scales * np.float32(0.05), zero_point=zeros, data=bias)
+        return [name, f"b{name}"]
 
-    def depthwise(self, stride: int = 1) -> str:
-        x = self.last
-        given = self._weights((1, 3, 3, x.shape[3]), x.shape[3], 3)
-        shape = (1, -(-x.shape[1] // stride), -(-x.shape[2] // stride), x.shape[3])
-        options = {"padding": "SAME", "stride_h": stride, "stride_w": stride, "depth_multiplier": 1}
-        return self._add("DEPTHWISE_CONV_2D", [x.name, *given], shape, {**options, "fused_activation_function": "RELU"})
+    def add_op(self, code: str, inputs: list[str], shape: Shape, options: dict[str, object] | None = None) -> str:
+        self.last = self._keep(f"y{len(self.ops)}", shape, scale=0.05, zero_point=0)
+        self.ops.append(Op(code, inputs, [self.last], options or {}))
+        return self.last
 
-    def sum(self, other: str) -> str:
-        return self._add("ADD", [self.last.name, other], tuple(self.last.shape), {})
+    def _window(self, x: Shape, kernel: Shape, stride: Shape, dilation: int, padding: str) -> Shape:
+        if padding == "SAME":
+            return tuple(-(-size // step) for size, step in zip(x[1:3], stride, strict=True))
+        wide = [(side - 1) * dilation + 1 for side in kernel]
+        return tuple((size - side) // step + 1 for size, side, step in zip(x[1:3], wide, stride, strict=True))
+
+    def conv(
+        self,
+        filters: int,
+        kernel: int | Shape,
+        stride: int = 1,
+        source: str = "",
+        dilation: int = 1,
+        padding: str = "SAME",
+        activation: str = "RELU",
+    ) -> str:
+        name = source or self.last
+        x, sides = self.shape(name), (kernel, kernel) if isinstance(kernel, int) else kernel
+        given = self._weights((filters, *sides, x[3]), filters, 0)
+        shape = (1, *self._window(x, sides, (stride, stride), dilation, padding), filters)
+        options = {"padding": padding, "stride_h": stride, "stride_w": stride, "dilation_h_factor": dilation}
+        options |= {"dilation_w_factor": dilation, "fused_activation_function": activation}
+        return self.add_op("CONV_2D", [name, *given], shape, options)
+
+    def depthwise(self, stride: int = 1, kernel: int | Shape = 3, multiplier: int = 1, padding: str = "SAME") -> str:
+        name, x, sides = self.last, self.shape(), (kernel, kernel) if isinstance(kernel, int) else kernel
+        deep = x[3] * multiplier
+        given = self._weights((1, *sides, deep), deep, 3)
+        shape = (1, *self._window(x, sides, (stride, stride), 1, padding), deep)
+        options = {"padding": padding, "stride_h": stride, "stride_w": stride, "depth_multiplier": multiplier}
+        return self.add_op("DEPTHWISE_CONV_2D", [name, *given], shape, {**options, "fused_activation_function": "RELU"})
+
+    def pool(self, code: str, side: int | Shape, stride: int, source: str = "", padding: str = "SAME") -> str:
+        name = source or self.last
+        x, sides = self.shape(name), (side, side) if isinstance(side, int) else side
+        shape = (1, *self._window(x, sides, (stride, stride), 1, padding), x[3])
+        options = {"padding": padding, "filter_height": sides[0], "filter_width": sides[1]}
+        return self.add_op(f"{code}_POOL_2D", [name], shape, {**options, "stride_h": stride, "stride_w": stride})
+
+    def flat_pool(self) -> str:
+        """The average over the image."""
+        return self.pool("AVERAGE", self.shape()[1:3], 1, padding="VALID")
+
+    def dense(self, filters: int, activation: str = "RELU") -> str:
+        name, size = self.last, int(np.prod(self.shape()))
+        if len(self.shape()) != 2:
+            target = self._keep(f"s{len(self.ops)}", (2,), "int32", data=np.array([1, size], np.int32))
+            name = self.add_op("RESHAPE", [self.last, target], (1, size), {"new_shape": (1, size)})
+        given = self._weights((filters, size), filters, 0)
+        options = {"fused_activation_function": activation}
+        return self.add_op("FULLY_CONNECTED", [name, *given], (1, filters), options)
+
+    def softmax(self) -> str:
+        shape = self.shape()
+        name = self._keep(f"y{len(self.ops)}", shape, scale=1 / 256, zero_point=-128)
+        self.ops.append(Op("SOFTMAX", [self.last], [name], {"beta": 1.0}))
+        self.last = name
+        return name
+
+    def sum(self, other: str, source: str = "") -> str:
+        name = source or self.last
+        return self.add_op("ADD", [name, other], self.shape(name))
+
+    def join(self, names: list[str]) -> str:
+        deep = sum(self.shape(name)[3] for name in names)
+        return self.add_op("CONCATENATION", names, (*self.shape(names[0])[:3], deep), {"axis": 3})
 
     def bytes(self) -> bytes:
-        return build(self.tensors, self.ops, ["x"], [self.last.name])
-
-
-def mobilenet(width: float, size: int) -> bytes:
-    """MobileNet v1 without its classifier."""
-    net = Chain((size, size, 3))
-    net.conv(int(32 * width), 3, 2)
-    plan = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
-    for filters, stride in plan:
-        net.depthwise(stride)
-        net.conv(int(filters * width), 1)
-    return net.bytes()
-
-
-def residual(size: int, widths: tuple[int, ...]) -> bytes:
-    """Basic blocks of two 3x3 convolutions with a sum."""
-    net = Chain((size, size, 3), seed=1)
-    net.conv(widths[0], 3)
-    for place, filters in enumerate(widths):
-        stride = 1 if place == 0 else 2
-        before = net.last.name
-        net.conv(filters, 3, stride)
-        main = net.conv(filters, 3)
-        side = before if place == 0 else net.conv(filters, 1, stride, source=before)
-        net.ops.append(Op("ADD", [main, side], [f"y{len(net.ops)}"], {}))
-        shape = tuple(next(t for t in net.tensors if t.name == main).shape)
-        net.tensors.append(Tensor(f"y{len(net.ops) - 1}", shape, scale=0.05, zero_point=0))
-    return net.bytes()
-
-
-NETWORKS = {
-    "mobilenet_025_96": lambda: mobilenet(0.25, 96),
-    "mobilenet_05_128": lambda: mobilenet(0.5, 128),
-    "residual_48": lambda: residual(48, (24, 48, 96)),
-}
+        return build(self.tensors.values(), self.ops, ["x"], [self.last])

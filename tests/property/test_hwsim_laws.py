@@ -116,7 +116,18 @@ def numbers(arch: Arch) -> list[str]:
     return [path for path in paths if known(path)]
 
 
-CASES = [(name, path) for name in hwsim.archs() for path in numbers(hwsim.load_arch(name))]
+def follows_a_compiler(name: str) -> bool:
+    """Whether choices made on estimates decide, so that more of a resource, or a layer more, may change the cost of the
+    others; tests/unit/hwsim/test_microblock_networks.py holds such devices to these laws on real networks."""
+    return getattr(find_engine(hwsim.load_arch(name).engine), "SEQUENTIAL", False)
+
+
+CASES = [
+    (name, path)
+    for name in hwsim.archs()
+    for path in numbers(hwsim.load_arch(name))
+    if not follows_a_compiler(name) or path.startswith("overhead")
+]
 
 
 @pytest.mark.parametrize(("name", "path"), CASES)
@@ -131,7 +142,7 @@ def test_more_of_a_resource_is_never_slower_and_more_cost_never_faster(name, pat
     assert much <= little * (1 + 1e-12)
 
 
-@pytest.mark.parametrize("name", hwsim.archs())
+@pytest.mark.parametrize("name", [name for name in hwsim.archs() if not follows_a_compiler(name)])
 @settings(max_examples=15)
 @given(network=network, added=layer)
 def test_one_layer_more_never_takes_less_time_or_energy(name, network, added):
@@ -156,7 +167,7 @@ def test_energy_and_traffic_are_never_negative(name, network):
         assert row.energy_uj is None or min(row.energy_uj.mac, row.energy_uj.sram, row.energy_uj.dram) >= 0
 
 
-BLOCKS = [name for name in hwsim.archs() if hwsim.load_arch(name).engine in ("microblock", "tensorcore", "atomic")]
+BLOCKS = [name for name in hwsim.archs() if hwsim.load_arch(name).engine in ("tensorcore", "atomic")]
 
 
 @pytest.mark.parametrize("name", BLOCKS)
@@ -168,7 +179,11 @@ def test_a_faster_clock_is_never_slower_on_any_array_of_blocks(name, network, lo
     assert fast.latency_ms <= slow.latency_ms * (1 + 1e-12)
 
 
-LINKED = [name for name in hwsim.archs() if (arch := hwsim.load_arch(name)).link is not None and arch.link.overlapped]
+LINKED = [
+    name
+    for name in hwsim.archs()
+    if (arch := hwsim.load_arch(name)).link is not None and arch.link.overlapped and not follows_a_compiler(name)
+]
 
 
 @pytest.mark.parametrize("name", LINKED)

@@ -1,0 +1,170 @@
+"""Operations of a network on a micro-block array: what runs by itself, rides along, or is written in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hwsim.arch.spatial import MicroArray
+from hwsim.cost.block_shape import LANES, SPLIT, Shape, up
+from hwsim.cost.layer_shape import ON_ARRAY, flat_shape, shape_of
+from hwsim.cost.residence import Map
+
+if TYPE_CHECKING:
+    from hwsim.engines.base import Layers
+
+_IN_PLACE = ("Concatenate", "Pad2D", "Reshape", "Split", "Slice", "StridedSlice")
+"""Movement that costs nothing: producers write in place, padding is part of the next window"""
+
+
+@dataclass(slots=True, kw_only=True)
+class Step:
+    """One operation: the layer it is charged to, its shape, maps, cycles an output, how often it runs, its weights.
+
+    beside : maps that layers riding along read
+    """
+
+    layer: int
+    shape: Shape
+    reads: list[Map]
+    writes: Map
+    rate: float
+    repeat: int = 1
+    weights: int = 0
+    weight_bits: int = 8
+    entropy_bits: float = 8.0
+    beside: list[Map] = field(default_factory=list)
+
+
+def steps_of(layers: Layers, m: MicroArray) -> tuple[list[Step], list[Map]]:
+    """The operations in order, and the feature maps between them."""
+    count = len(layers)
+    sources = [[s for s in layers.sources[i] if s < i] for i in range(count)]
+    readers: list[list[int]] = [[] for _ in range(count)]
+    for i, found in enumerate(sources):
+        for s in dict.fromkeys(found):
+            if s >= 0:
+                readers[s].append(i)
+    joined = [_joined(layers, i, readers) for i in range(count)]
+    maps: dict[int, Map] = {-1: Map(size=int(layers.inputs[0]) if count else 0, linear=True, outside=m.spills)}
+
+    def home(i: int) -> Map:
+        while i >= 0 and joined[i] >= 0:
+            i = joined[i]
+        if i not in maps:
+            linear = _is_linear(layers, i, sources[i], readers[i])
+            outside = m.spills and bool(layers.is_output[i])
+            maps[i] = Map(size=_bytes(layers, i, linear), linear=linear, outside=outside)
+        return maps[i]
+
+    steps: list[Step] = []
+    host: dict[int, Step] = {}
+    for i in _order(layers, sources):
+        inputs = [home(s) for s in sources[i]]
+        main = next((s for s in sources[i] if s >= 0 and steps and host.get(s) is steps[-1]), -1)
+        ridden = host.get(main) if _rides(layers, i, m) and main >= 0 and readers[main] == [i] else None
+        if ridden is not None and layers.outputs[main] == layers.outputs[i]:
+            _ride(ridden, layers, i, m, [home(s) for s in sources[i] if s != main], home(i))
+            host[i] = ridden
+            continue
+        for shape, read in _shapes(layers, i, sources[i], joined, inputs):
+            step = Step(layer=i, shape=shape, reads=read, writes=home(i), rate=rate_of(layers, i, m))
+            if str(layers.kind[i]) in ON_ARRAY:
+                step.repeat, step.weights = repeat_of(layers, i), int(layers.weights[i])
+                step.weight_bits, step.entropy_bits = int(layers.weight_bits[i]), float(layers.weight_entropy_bits[i])
+            host[i] = step
+            steps.append(step)
+    for place, step in enumerate(steps):
+        step.writes.writers.append(place)
+        for found in (*step.reads, *step.beside):
+            found.readers.append(place)
+    return steps, [found for found in maps.values() if found.readers or found.writers]
+
+
+def _order(layers: Layers, sources: list[list[int]]) -> list[int]:
+    """Layers from the last one back: what elementwise work reads last comes first, parts of others in their order."""
+    found: dict[int, None] = {}
+    waiting = list(range(len(layers)))
+    while waiting:
+        i = waiting[-1]
+        needed = [s for s in sources[i] if s >= 0 and s not in found]
+        if i in found or not needed:
+            found[waiting.pop()] = None
+        else:
+            waiting.append(needed[-1] if layers.kind[i] == "elementwise" else needed[0])
+    return list(found)
+
+
+def _joined(layers: Layers, i: int, readers: list[list[int]]) -> int:
+    """The layer into whose output this one writes, -1 for none: movement in place that alone reads it."""
+    if len(readers[i]) == 1 and str(layers.op[readers[i][0]]) in _IN_PLACE and not layers.is_output[i]:
+        return readers[i][0]
+    return -1
+
+
+def _rides(layers: Layers, i: int, m: MicroArray) -> bool:
+    kind = str(layers.kind[i])
+    return kind == "lookup" or (m.chained and kind == "elementwise")
+
+
+def _ride(step: Step, layers: Layers, i: int, m: MicroArray, beside: list[Map], writes: Map) -> None:
+    rate = rate_of(layers, i, m)
+    step.rate = max(step.rate, rate) if layers.kind[i] == "lookup" else step.rate + rate
+    step.beside += beside
+    step.writes = writes
+
+
+def _shapes(
+    layers: Layers, i: int, sources: list[int], joined: list[int], inputs: list[Map]
+) -> list[tuple[Shape, list[Map]]]:
+    """What a layer runs: itself, or a copy of every tensor that movement cannot take in place."""
+    if str(layers.op[i]) not in _IN_PLACE:
+        return [(shape_of(layers, i), inputs)]
+    if str(layers.op[i]) != "Concatenate":
+        return []
+    copied = []
+    for s, found in zip(sources, inputs, strict=True):
+        if s < 0 or joined[s] != i:
+            size, channels = (int(layers.outputs[s]), int(layers.channels[s])) if s >= 0 else (found.size, 0)
+            flat = flat_shape(size, channels)
+            copied.append((flat._replace(kind="pool"), [found]))
+    return copied
+
+
+def _is_linear(layers: Layers, i: int, sources: list[int], readers: list[int]) -> bool:
+    """Whether a feature map lies row by row: outputs of the model, few channels, parts of a concatenation that do not
+    begin at a brick, images that a dense layer reads as a vector."""
+    if layers.is_output[i] or 0 < int(layers.channels[i]) < LANES:
+        return True
+    if any(layers.op[r] == "Dense" and int(layers.K[r]) != int(layers.channels[i]) for r in readers):
+        return True
+    parts = [int(layers.channels[s]) for s in sources if s >= 0]
+    deep = layers.op[i] == "Concatenate" and sum(parts) == int(layers.channels[i])
+    return deep and any(sum(parts[:k]) % SPLIT for k in range(1, len(parts)))
+
+
+def _bytes(layers: Layers, i: int, linear: bool) -> int:
+    """Bytes of a feature map of 8 bits."""
+    outputs, channels = int(layers.outputs[i]), int(layers.channels[i])
+    if linear or not channels or outputs % channels:
+        return outputs
+    return outputs // channels * up(channels, SPLIT)
+
+
+def repeat_of(layers: Layers, i: int) -> int:
+    """How often the shape of a layer runs: for each image, each group of a convolution."""
+    kind, groups = str(layers.kind[i]), max(1, int(layers.groups[i]))
+    images = 1 if layers.op[i] == "Dense" else max(1, int(layers.images[i]))
+    return images * (groups if kind in ("mac", "matmul") else 1)
+
+
+def rate_of(layers: Layers, i: int, m: MicroArray) -> float:
+    """Cycles the output unit takes for one element."""
+    op, kind = str(layers.op[i]), str(layers.kind[i])
+    if op in ("Add", "Subtract"):
+        return m.cycles_per_add.value
+    if op == "Multiply":
+        return m.cycles_per_multiply.value
+    if op.startswith("Max") and kind == "pool":
+        return m.cycles_per_maximum.value
+    return m.cycles_per_lookup.value if kind == "lookup" else m.cycles_per_output.value

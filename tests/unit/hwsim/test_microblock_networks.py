@@ -1,0 +1,164 @@
+"""Sequences of layers on micro-block arrays: what rides along, what is written in place, where feature maps lie."""
+
+from dataclasses import replace as of
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import hwsim
+from hwsim.arch.vary import with_values
+from hwsim.cost.block_shape import Shape
+from hwsim.cost.block_steps import steps_of
+from hwsim.cost.residence import Map, Operation, place, stripes
+from hwsim.engines.base import columns
+from hwsim.workload import LoopNest, from_layers, load_workload
+from tests.unit.hwsim.small_layers import add, conv
+
+KIB = 1024
+MODELS = Path(__file__).parents[3] / "models"
+
+
+def table(elements, name="table"):
+    return of(add(elements, name=name, op="Sigmoid"), nest=of(add(elements).nest, kind="lookup", inputs=(elements,)))
+
+
+def join(sizes, channels, sources):
+    total = sum(sizes)
+    nest = LoopNest(kind="move", inputs=tuple(sizes), outputs=total)
+    return of(add(total), op="Concatenate", nest=nest, channels=channels, sources=sources)
+
+
+def steps(layers, name="ethos-u55-128"):
+    return steps_of(columns(layers), hwsim.load_arch(name).microblock)[0]
+
+
+def chained(*sizes, stride=1):
+    """A chain of operations over maps of these KiB, 64 columns and 16 channels."""
+    maps = [Map(size=size * KIB) for size in sizes]
+    maps[0].outside = True
+    made = []
+    for k, (read, write) in enumerate(pairwise(maps)):
+        read.readers.append(k)
+        write.writers.append(k)
+        height = write.size // (64 * 16)
+        shape = Shape("mac", height, 64, 16, height * stride, 64, 16, (3, 3), (stride, stride))
+        made.append(Operation(shape, write, (read,), True, 0.0))
+    return made, maps
+
+
+def test_tables_run_in_the_output_unit_of_the_layer_before():
+    found = steps([conv(16, 16, 16), table(16 * 16 * 16)])
+    assert [step.layer for step in found] == [0]
+    assert found[0].rate == hwsim.load_arch("ethos-u55-128").microblock.cycles_per_lookup.value
+
+
+def test_sums_ride_where_the_device_chains_them():
+    layers = [conv(16, 16, 16, name="a"), conv(16, 16, 16, name="b"), of(add(4096), sources=(1, 0), channels=16)]
+    alone, ridden = (steps(layers, name) for name in ("ethos-u55-128", "ethos-u85-512"))
+    assert [step.layer for step in alone] == [0, 1, 2]
+    assert [step.layer for step in ridden] == [0, 1]
+    assert ridden[1].rate == 2 * 0.125
+    assert len(ridden[1].beside) == 1
+
+
+def test_what_a_sum_reads_last_runs_first():
+    layers = [conv(16, 16, 16, name="main"), of(conv(16, 16, 16, name="side"), sources=(-1,))]
+    layers.append(of(add(4096), sources=(0, 1), channels=16))
+    assert [step.layer for step in steps(layers)] == [1, 0, 2]
+
+
+def test_parts_of_a_concatenation_are_written_in_place_unless_others_read_them():
+    one, two = (of(conv(16, 16, 16, name=name), sources=(-1,), channels=16) for name in "ab")
+    both = join((4096, 4096), 32, (0, 1))
+    assert [step.layer for step in steps([one, two, both])] == [0, 1]
+    again = of(conv(16, 16, 16, name="c"), sources=(0,))
+    assert [step.layer for step in steps([one, two, both, again])].count(2) == 1
+
+
+@pytest.mark.parametrize(("channels", "linear"), [((16, 16), False), ((12, 20), True)])
+def test_parts_that_begin_inside_a_brick_lie_row_by_row(channels, linear):
+    parts = [of(conv(16, k, 16, name=str(k)), sources=(-1,), channels=k) for k in channels]
+    both = join([256 * k for k in channels], sum(channels), (0, 1))
+    last = of(conv(sum(channels), 16, 16), sources=(2,), channels=16)
+    found = steps([*parts, both, last])
+    assert found[0].writes.linear == linear
+    assert found[0].writes is found[1].writes is found[2].reads[0]
+
+
+def test_maps_that_fit_stay_near_and_the_model_reads_from_outside():
+    operations, maps = chained(100, 100, 100)
+    place(operations, maps, [0.0, 0.0], 300 * KIB)
+    assert [m.near for m in maps] == [False, True, True]
+
+
+def test_a_map_that_does_not_fit_beside_the_others_goes_outside():
+    operations, maps = chained(100, 200, 250, 100)
+    place(operations, maps, [0.0] * 3, 384 * KIB)
+    assert [m.near for m in maps] == [False, False, True, True]
+
+
+def test_staged_weights_take_room_from_maps():
+    operations, maps = chained(100, 200, 150)
+    place(operations, maps, [0.0, 100 * KIB], 384 * KIB)
+    assert not all(m.near for m in maps[1:])
+
+
+def test_operations_that_do_not_fit_together_run_in_stripes():
+    """300 + 300 KiB in 384: the second reads from a buffer of a few rows, its output goes outside."""
+    operations, maps = chained(100, 300, 300, 50)
+    heights, rolling = stripes(operations, 384 * KIB)
+    assert heights[0] > 0
+    assert heights[1] > 0
+    assert heights[2] == 0
+    assert maps[1].rolling
+    assert maps[2].outside
+    rows = heights[0] + (heights[1] - 1) + 3
+    assert rolling[0] >= rows * 64 * 16
+    assert rolling[0] <= 384 * KIB
+
+
+def test_what_fits_together_runs_whole():
+    operations, _ = chained(100, 150, 150, 50)
+    assert stripes(operations, 384 * KIB) == ([0, 0, 0], [0.0, 0.0, 0.0])
+
+
+def varied(arch, path, value):
+    return with_values(arch, {path: float(value)})
+
+
+def test_maps_that_spill_cross_the_link():
+    layers = [of(conv(64, 64, 112, name=str(k)), channels=64, sources=(k - 1,)) for k in range(3)]
+    arch = hwsim.load_arch("ethos-u65-256")
+    spilled, kept = (
+        sum(row.bytes.dram for row in hwsim.estimate(from_layers(layers), device).layers)
+        for device in (arch, varied(arch, "memory.0.size_kib", 8192))
+    )
+    assert spilled > kept + 112 * 112 * 64
+
+
+STEPS = {
+    "link.bandwidth_mb_per_s": (125, 250, 500, 1000, 2000, 4000, 8000, 16000),
+    "memory.0.size_kib": (32, 64, 128, 256, 512, 1024),
+    "clock_mhz": (50, 100, 200, 400, 800, 1600),
+}
+
+
+@pytest.mark.parametrize("path", STEPS)
+@pytest.mark.parametrize("name", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-512", "ethos-u85-2048"])
+@pytest.mark.parametrize("model", ["resnet8", "ds_cnn", "mobilenet_v1_025_96"])
+def test_twice_of_a_resource_helps_real_networks_or_costs_a_twentieth_at_most(model, name, path):
+    """The compiler decides on estimates, before it knows which maps fit on chip: more may be a little slower."""
+    workload, arch = load_workload(MODELS / f"{model}.h5"), hwsim.load_arch(name)
+    times = [hwsim.estimate(workload, varied(arch, path, value)).latency_ms for value in STEPS[path]]
+    assert all(much <= 1.05 * little for little, much in pairwise(times))
+    assert times[-1] < times[0] or path == "memory.0.size_kib"
+
+
+@pytest.mark.parametrize("name", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-512"])
+@pytest.mark.parametrize("model", ["resnet8", "ds_cnn", "mobilenet_v1_025_96"])
+def test_the_first_half_of_a_network_takes_less_time_than_all_of_it(model, name):
+    layers = load_workload(MODELS / f"{model}.h5").layers
+    half = [of(layer, is_output=False) for layer in layers[: len(layers) // 2]]
+    part, whole = (hwsim.estimate(from_layers(found), hwsim.load_arch(name)).latency_ms for found in (half, layers))
+    assert part < whole
