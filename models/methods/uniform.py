@@ -40,7 +40,7 @@ UNIFORM: dict[str, Method] = {
     ),
     "LSQ, 4 bits": Method(bits="4 / 4", rules={"weights": Lsq(bits=4), "activations": behind_relu(4)}),
     "LSQ": Method(bits="2 / 2", rules={"weights": Lsq(bits=2), "activations": behind_relu(2)}),
-    "LSQ+": Method(bits="2 / 2", rules={"weights": Lsq(bits=2), "activations": LsqPlus(bits=2)}),
+    "LSQ+": Method(bits="2 / 2", rules={"weights": Lsq(bits=2, initial="deviation"), "activations": LsqPlus(bits=2)}),
     "PACT": Method(
         bits="2 / 2",
         rules={"weights": DoReFaWeights(bits=2), "activations": Pact(bits=2, decay=1e-2, initial=10.0)},

@@ -13,6 +13,7 @@ from refq.execute import trace
 from refq.graph import Graph, Node, QParams
 from refq.layers import layer_for
 from refq.layers.conv2d import Conv2D
+from refq.layers.depthwise_conv2d import DepthwiseConv2D
 from refq.layers.windows import pad_image, patches
 from refq.quantizers.apply import quantize_array
 
@@ -29,7 +30,7 @@ def coordinate_descent(graph: Graph, x: Any, *, layers: tuple[str, ...] | None =
     ----------
     graph : quantized Graph whose weights are real still, of `refq.quantize` or `refq.training.fit`
     x : a batch of inputs
-    layers : node names; default every Conv2D and Dense layer with constant weights on a uniform grid
+    layers : node names; default every Conv2D, DepthwiseConv2D and Dense layer with constant weights on a uniform grid
     sweeps : at most, over all codes of a layer; it ends where no single code lowers the error
 
     Returns
@@ -95,34 +96,41 @@ def descend(gram: Array, cross: Array, codes: Array, scale: Array, grid: QParams
 def _best_codes(graph: Graph, node: Node, inputs: Array, seen: Array, sweeps: int) -> Array:
     weights, grid = graph.constants[node.inputs[1]], graph.tensors[node.inputs[1]].qparams
     assert grid is not None
-    groups = int(node.attrs.get("groups", 1)) if node.op == "Conv2D" else 1
-    flat = weights.reshape(groups, len(weights) // groups, -1).astype(np.float64)
-    zero = int(np.max(grid.zero_point))
-    start = quantize_array(weights, grid).reshape(flat.shape).astype(np.float64) - zero
-    scale = np.broadcast_to(grid.scale.astype(np.float64), (len(weights),)).reshape(groups, -1)
+    axis, zero = _weight_axis(node), int(np.max(grid.zero_point))
+    filters = np.moveaxis(weights, axis, 0)
+    real, fake = (_rows(node, array, weights) for array in (inputs, seen))
+    shape = (len(real), len(filters) // len(real), -1)
+    flat = filters.reshape(shape).astype(np.float64)
+    start = np.moveaxis(quantize_array(weights, grid), axis, 0).reshape(shape).astype(np.float64) - zero
+    scale = np.broadcast_to(grid.scale.astype(np.float64), (len(filters),)).reshape(shape[:2])
     best = np.empty_like(start)
-    for g, (wanted, given) in enumerate(zip(_rows(node, inputs, weights), _rows(node, seen, weights), strict=True)):
-        cross = given.T @ (wanted @ flat[g].T)
+    for g, (rows, given) in enumerate(zip(real, fake, strict=True)):
+        cross = given.T @ (rows @ flat[g].T)
         best[g] = descend(given.T @ given, cross, start[g].T, scale[g], grid, sweeps).T
-    return (best + zero).reshape(weights.shape).astype(grid.dtype)
+    return np.ascontiguousarray(np.moveaxis((best + zero).reshape(filters.shape), 0, axis)).astype(grid.dtype)
 
 
 def _rows(node: Node, x: Array, weights: Array) -> list[Array]:
     """What the filters of every group meet, float64, shape (rows, K)."""
     layer = layer_for(node)
-    if isinstance(layer, Conv2D):
-        window = layer.window(x.shape, weights.shape)
-        taken = patches(pad_image(x, window), window)
-        parts = np.split(taken, layer.groups, axis=-1)
-        return [part.reshape(-1, weights[0].size).astype(np.float64) for part in parts]
-    return [x.reshape(-1, weights.shape[1]).astype(np.float64)]
+    if not isinstance(layer, Conv2D | DepthwiseConv2D):
+        return [x.reshape(-1, weights.shape[1]).astype(np.float64)]
+    window = layer.window(x.shape, weights.shape)
+    taken = patches(pad_image(x, window), window)
+    groups = layer.groups if isinstance(layer, Conv2D) else x.shape[3]
+    size = taken[0, 0, 0].size // groups
+    return [part.reshape(-1, size).astype(np.float64) for part in np.split(taken, groups, axis=-1)]
+
+
+def _weight_axis(node: Node) -> int:
+    return DepthwiseConv2D.weight_axis if node.op == "DepthwiseConv2D" else 0
 
 
 def _weights_are_free(graph: Graph, node: Node) -> bool:
-    if node.op not in ("Conv2D", "Dense") or node.inputs[1] not in graph.constants:
+    if node.op not in ("Conv2D", "DepthwiseConv2D", "Dense") or node.inputs[1] not in graph.constants:
         return False
     spec, array = graph.tensors[node.inputs[1]], graph.constants[node.inputs[1]]
     grid = spec.qparams
-    if grid is None or spec.codebook is not None or grid.block is not None or grid.axis not in (None, 0):
+    if grid is None or spec.codebook is not None or grid.block is not None:
         return False
-    return array.dtype.kind == "f" and np.ptp(grid.zero_point) == 0
+    return grid.axis in (None, _weight_axis(node)) and array.dtype.kind == "f" and np.ptp(grid.zero_point) == 0

@@ -63,11 +63,11 @@ def assert_no_change_of_one_code_is_better(graph, better, x, layer, places):
     node = next(node for node in graph.nodes if node.name == layer)
     source, name = node.inputs[:2]
     codes, grid = better.constants[name], better.tensors[name].qparams
-    wanted = layer_for(node).product(refq.trace(graph, x)[source].astype(float), graph.constants[name])
+    wanted = layer_for(node).forward(refq.trace(graph, x)[source].astype(float), graph.constants[name])
     seen = refq.trace(better, x, path="fake")[source].astype(float)
 
     def reached(found):
-        return ((layer_for(node).product(seen, dequantize_array(found, grid)) - wanted) ** 2).sum()
+        return ((layer_for(node).forward(seen, dequantize_array(found, grid)) - wanted) ** 2).sum()
 
     for place in places:
         for step in (-1, 1):
@@ -95,17 +95,20 @@ def test_outputs_come_nearer_layer_by_layer_and_the_integer_path_agrees():
     assert agree.mean() > 0.9
 
 
-def test_filters_of_a_group_see_the_channels_of_their_group():
+@pytest.mark.parametrize(
+    ("op", "shape", "attrs"),
+    [("Conv2D", (4, 3, 3, 2), {"groups": 2}), ("DepthwiseConv2D", (1, 3, 3, 8), {"strides": (2, 2)})],
+)
+def test_filters_see_the_channels_of_their_group(op, shape, attrs):
     rng = np.random.default_rng(1)
-    kernel = rng.normal(0, 0.5, (4, 3, 3, 2)).astype(np.float32)
-    node = Node(
-        op="Conv2D", name="conv", inputs=("x", "kernel"), outputs=("y",), attrs={"groups": 2, "padding": "same"}
-    )
+    kernel = rng.normal(0, 0.5, shape).astype(np.float32)
+    node = Node(op=op, name="conv", inputs=("x", "kernel"), outputs=("y",), attrs={"padding": "same", **attrs})
     x = np.concatenate([images(20), images(20)[..., :1]], axis=-1)
-    graph = refq.quantize(assemble([node], {"x": (1, 6, 6, 4), "y": (1, 6, 6, 4)}, {"kernel": kernel}), x, "w4a8")
+    shapes = {"x": (1, 6, 6, 4), "y": layer_for(node).infer_shape((1, 6, 6, 4), shape)}
+    graph = refq.quantize(assemble([node], shapes, {"kernel": kernel}), x, "w4a8")
     better = coordinate_descent(graph, x)
     assert layer_errors(graph, x, better)["conv"] < layer_errors(graph, x)["conv"]
-    assert_no_change_of_one_code_is_better(graph, better, x, "conv", np.ndindex(4, 3, 3, 2))
+    assert_no_change_of_one_code_is_better(graph, better, x, "conv", np.ndindex(*shape))
 
 
 def test_what_cannot_be_optimized_is_named():
