@@ -182,7 +182,8 @@ class Energy(Frozen, frozen=True):
 class Area(Frozen, frozen=True):
     """Area basis: one processing element and one requantizer a column, memories by their own entry.
 
-    An array of dot products (`atomic`) has elements, its buffer by size, and what does not grow with either.
+    An array of dot products (`atomic`) has elements, its buffer by size, and what does not grow with either; a chip
+    of which nothing else is known has a fixed area.
     """
 
     pe_um2: Quantity | None = None

@@ -2,6 +2,7 @@
 
 area = (rows * cols * pe + cols * requantizer) / placement density + sum of the memories
 area = channels * kernels * pe + buffer size * buffer area + fixed          of an array of dot products
+area = fixed                                                                where nothing of the elements is stated
 
 What the specification does not state comes from its table [technology]: processing elements and requantizers from
 hwsim/cost/operators.py, memories from hwsim/cost/sram.py.
@@ -28,6 +29,8 @@ def area_mm2(arch: Arch) -> Any:
     basis, array, node = arch.area, arch.array, arch.technology
     if basis is not None and arch.atomic is not None:
         return _atomic_mm2(basis, arch.atomic)
+    if basis is not None and basis.fixed_mm2 is not None and basis.pe_um2 is None:
+        return basis.fixed_mm2.value
     if basis is None or array is None:
         return None
     memories = [_memory_mm2(memory, arch) for memory in arch.memory]

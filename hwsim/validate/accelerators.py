@@ -42,12 +42,12 @@ _RECALLED = {"throughput_gops": "peak", "energy_eff_tops_w": "TOPS/W", "power_mw
 class Detail:
     """What besides a model a row is about.
 
-    suffix : what stands behind the model's name; layer : label of a layer, "" for all; shares : labels of the table's
+    title : what a report calls the row; layer : label of a layer, "" for all; shares : labels of the table's
     layers and the zeros of their inputs, 0 to 1; design : paths of the device's numbers and their values;
     dense_batch : inputs that share weights of dense layers
     """
 
-    suffix: str = ""
+    title: str = ""
     layer: str = ""
     shares: tuple[tuple[str, float | None], ...] = ()
     design: tuple[tuple[str, float], ...] = ()
@@ -98,7 +98,7 @@ def _layer(row: Row, rows: Sequence[Row]) -> Iterable[tuple[str, dict[str, Any]]
         if other.get("layer", TOTAL) != TOTAL:
             shares.append((other["layer"], share))
     batch = int(row["batch"]) if (row.get("batch") or "").isdecimal() else 1
-    detail = Detail(suffix=f" {row['layer']}", layer=row["layer"], shares=tuple(shares))
+    detail = Detail(title=f"{row['network'].strip()} {row['layer']}", layer=row["layer"], shares=tuple(shares))
     for column, quantity in _LAYER.items():
         yield column, {"model": row["network"].strip(), "quantity": quantity, "batch": max(1, batch), "detail": detail}
 
@@ -106,9 +106,10 @@ def _layer(row: Row, rows: Sequence[Row]) -> Iterable[tuple[str, dict[str, Any]]
 def _design(row: Row, device: Arch) -> Iterable[tuple[str, dict[str, Any]]]:
     sizes = {path: value for path, value in _sizes(row, device).items() if value is not None}
     batch = int(row["fc_batch"]) if (row.get("fc_batch") or "").isdecimal() else 1
-    detail = Detail(suffix=f" {row['macs']} MACs", design=tuple(sizes.items()), dense_batch=max(1, batch))
     column = next((name for name in row if name.endswith("_int8_fps")), "fps")
     model = (row.get("network") or column.removesuffix("_int8_fps")).strip()
+    title = f"{model} {row['macs']} MACs"
+    detail = Detail(title=title, design=tuple(sizes.items()), dense_batch=max(1, batch))
     yield column, {"model": model, "quantity": "fps", "detail": detail}
     for name in row:
         found = re.fullmatch(r"(avg_power_mw|area_mm2)_(\d+)nm", name)
@@ -143,7 +144,7 @@ def _application(row: Row) -> Iterable[tuple[str, dict[str, Any]]]:
     counts = (row.get("layers"), row.get("weights"), row.get("ops_per_weight_byte"), row.get("batch"))
     model = "{} ({} layers, {} weights, {} uses, batch {})".format(row["app"], *counts)
     for column, quantity in _APPLICATION.items():
-        yield column, {"model": model, "quantity": quantity, "detail": Detail()}
+        yield column, {"model": model, "quantity": quantity, "detail": Detail(title=row["app"])}
 
 
 def _point(row: Row) -> Iterable[tuple[str, dict[str, Any]]]:

@@ -128,7 +128,7 @@ def compare(measured: Iterable[Measurement], devices: dict[str, Arch], workloads
                 file=m.file,
                 line=m.line,
                 device=m.device,
-                model=m.model + (m.detail.suffix if m.detail is not None else ""),
+                model=(m.detail.title if m.detail is not None else "") or m.model,
                 quantity=m.quantity,
                 published=m.value,
                 predicted=value,

@@ -5,6 +5,7 @@ import pytest
 
 import hwsim
 from hwsim.arch.vary import with_values
+from hwsim.cost.area import area_mm2
 from hwsim.engines.base import columns, find_engine
 from hwsim.errors import WorkloadError
 from hwsim.validate import Workloads, compare, fitted, read_folder, statistics
@@ -153,8 +154,14 @@ def test_operating_points_are_the_peak_of_the_device(shared, workloads):
     rows = compare(read_folder(shared / "reference" / "published", devices.values()), devices, workloads)
     compared = [row for row in rows if row.error is not None]
     assert {row.device for row in compared} == set(names)
-    assert len(compared) == 8
+    assert len(compared) == 11
     assert all(abs(row.error) < 0.025 for row in compared)
+
+
+def test_a_chip_of_which_only_the_area_is_known_has_that_area_whatever_its_sizes():
+    arch = hwsim.load_arch("eyeriss")
+    assert area_mm2(arch) == area_mm2(with_values(arch, {"row_stationary.rows": 24})) == 12.25
+    assert area_mm2(hwsim.load_arch("xne")) is None
 
 
 def test_figures_that_were_recalled_are_not_compared(tmp_path):
