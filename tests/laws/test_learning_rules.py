@@ -131,3 +131,40 @@ def test_a_run_resumes_with_the_same_bits_and_its_graph_computes_what_the_last_s
         np.testing.assert_array_equal(array, tape.values[tape.seen(name)], err_msg=name)
     other = fit(replace(net), (x, y), **settings)
     assert all(np.array_equal(other.state.values[name], value) for name, value in whole.state.values.items())
+
+
+ESTIMATORS = {
+    "identity": learning.identity,
+    "clipped": learning.clipped,
+    "within": learning.within(0.5),
+    "polynomial": learning.polynomial,
+    "sign swish": learning.sign_swish(),
+    "error decay": learning.error_decay(),
+    "feasible targets": learning.target_propagation(),
+    "weighted feasible targets": learning.target_propagation(weighted=True),
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("kind", ["normal", *HARD])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_gradient_of_the_sign_is_finite_keeps_its_type_and_never_turns_around(name, kind, dtype):
+    x = draw(dtype=dtype) if kind == "normal" else HARD[kind](draw(dtype=dtype))
+    dy = draw(3, dtype)
+    for progress in (0.0, 0.5, 1.0):
+        dx = ESTIMATORS[name](dy, x, progress)
+        assert (dx.shape, dx.dtype) == (x.shape, x.dtype)
+        assert np.isfinite(dx).all()
+        if name != "sign swish":  # BNN+'s curve overshoots the sign and comes back
+            assert (dx * dy >= 0).all()
+
+
+@pytest.mark.parametrize("units", [learning.StochasticSign(), learning.StochasticSign(estimator=learning.clipped)])
+@pytest.mark.parametrize("kind", ["normal", *HARD])
+def test_drawn_units_have_finite_gradients(units, kind):
+    x = draw() if kind == "normal" else HARD[kind](draw())
+    y = units.draw(x, training())
+    np.testing.assert_array_equal(y, units.draw(x, training()))
+    dx = units.slope(draw(3), x, y, np.arange(5, dtype=np.float32), training())
+    assert (dx.shape, dx.dtype) == (x.shape, x.dtype)
+    assert np.isfinite(dx).all()

@@ -10,6 +10,8 @@ from refq.errors import GraphError, RangeError
 from refq.quantizers.learning.estimators import Estimator
 from refq.quantizers.learning.protocol import Array, Moment
 
+_LEAST = 1e-9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StochasticSign:
@@ -68,8 +70,9 @@ class StochasticSign:
         if losses is None:
             raise GraphError("the unbiased estimator of drawn units needs the losses of samples: train with `fit`")
         score = (y + 1) / 2 - self.probability(x)
-        value = losses.reshape(-1, *(1,) * (x.ndim - 1)).astype(x.dtype)
-        weight = score**2
-        rest = np.maximum(weight.sum(axis=0) - weight, np.finfo(x.dtype).tiny)
-        base = ((weight * value).sum(axis=0) - weight * value) / rest
-        return (x.dtype.type(self.steepness) * score * (value - base) / len(x)).astype(x.dtype)
+        value = losses.astype(np.float64).reshape(-1, *(1,) * (x.ndim - 1))
+        weight = score.astype(np.float64) ** 2
+        rest = weight.sum(axis=0) - weight
+        mean = (value.sum(axis=0) - value) / max(len(x) - 1, 1)  # where no other sample has a weight
+        base = np.where(rest > _LEAST, ((weight * value).sum(axis=0) - weight * value) / np.maximum(rest, _LEAST), mean)
+        return (self.steepness * score * (value - base) / len(x)).astype(x.dtype)

@@ -34,6 +34,12 @@ def test_the_mean_of_the_unbiased_estimator_is_the_gradient_of_the_expected_loss
         assert mean[place] == pytest.approx((expected(a + step) - expected(a - step)) / 2e-6, rel=1e-6)
 
 
+def test_a_sample_whose_fellows_are_sure_has_the_mean_of_their_losses_taken_off():
+    a, y = np.array([[0.0], [500.0], [-600.0]]), np.array([[1.0], [1.0], [-1.0]])
+    found = StochasticSign().slope(np.zeros((3, 1)), a, y, np.array([5.0, 1.0, 2.0]), Moment(training=True))
+    np.testing.assert_allclose(found[:, 0], [0.5 * (5.0 - 1.5) / 3, 0, 0], atol=1e-12)
+
+
 def test_units_are_drawn_by_the_logistic_function_while_training_and_are_signs_outside():
     units, a = StochasticSign(steepness=2.0), np.full((20000,), 0.3)
     drawn = units.draw(a, Moment(training=True, progress=0.0, rng=np.random.default_rng(0)))
