@@ -195,3 +195,21 @@ def test_one_layer_tuned_twice_differs_more_than_the_mean_error(shared):
             times.setdefault((m.model, m.weights), []).append(m.value)
     assert max(max(t) / min(t) for t in times.values()) == pytest.approx(1.18, abs=0.005)
     assert np.mean([max(t) / min(t) for t in times.values() if len(t) > 1]) > 1.05
+
+
+def test_a_stride_beyond_the_window_skips_the_bytes_between(device):
+    def strided(stride):
+        nest = LoopNest(
+            kind="mac", K=16, C=64, OY=20, OX=20, FY=1, FX=1, stride=(stride, stride), inputs=(64 * 1600,), outputs=6400
+        )
+        return Layer(name="c", op="Conv2D", nest=nest, weight_bits=8, activation_bits=8)
+
+    dram = [int(ENGINE.moved(columns([strided(stride)]), device).dram[0]) for stride in (1, 2)]
+    assert dram[0] - dram[1] == 64 * 1600 * 3 // 4
+
+
+def test_a_mac_takes_as_much_less_energy_as_its_units_are_faster():
+    arch = hwsim.load_arch("t4")
+    eight, four = (hwsim.estimate(from_layers([gemm(640, 64, 64, bits=bits)]), arch).layers[1] for bits in (8, 4))
+    assert eight.energy_uj.mac == pytest.approx(640 * 64 * 64 * arch.energy.mac_pj.value / 1e6)
+    assert four.energy_uj.mac == pytest.approx(eight.energy_uj.mac / 2)  # 260 TOPS over 130
