@@ -57,6 +57,8 @@ ORDERINGS = (
     Ordering("LSQ", "plain rounding, 2 bits"),
     Ordering("coordinate descent at LSQ's start", "rounding at LSQ's start"),
     Ordering("target propagation", "BNN"),
+    Ordering("dense signs, feasible targets", "dense signs, straight through"),
+    Ordering("stochastic neurons, straight through", "stochastic neurons, unbiased"),
     Ordering("LSQ, distillation", "LSQ, distillation, teacher of the same images"),
 )
 

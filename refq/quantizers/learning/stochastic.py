@@ -73,6 +73,8 @@ class StochasticSign:
         value = losses.astype(np.float64).reshape(-1, *(1,) * (x.ndim - 1))
         weight = score.astype(np.float64) ** 2
         rest = weight.sum(axis=0) - weight
-        mean = (value.sum(axis=0) - value) / max(len(x) - 1, 1)  # where no other sample has a weight
-        base = np.where(rest > _LEAST, ((weight * value).sum(axis=0) - weight * value) / np.maximum(rest, _LEAST), mean)
-        return (self.steepness * score * (value - base) / len(x)).astype(x.dtype)
+        mean: Array = (value.sum(axis=0) - value) / max(len(x) - 1, 1)  # where no other sample has a weight
+        others: Array = ((weight * value).sum(axis=0) - weight * value) / np.maximum(rest, _LEAST)
+        base: Array = np.where(rest > _LEAST, others, mean)
+        slope: Array = self.steepness * score * (value - base) / len(x)
+        return slope.astype(x.dtype)
