@@ -133,10 +133,11 @@ def labels_of(workload: Workload) -> dict[str, int]:
 
 
 def _place(labels: dict[str, int], label: str) -> int:
-    if label.upper() not in labels:
+    plain = label.strip().upper().replace("_", "-")
+    if plain not in labels:
         known = ", ".join(labels)
         raise WorkloadError(f"layer {label!r} of the table is none of the network's, which are {known}")
-    return labels[label.upper()]
+    return labels[plain]
 
 
 def _chosen(labels: dict[str, int], detail: Detail) -> Sequence[int] | slice:

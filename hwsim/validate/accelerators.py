@@ -1,7 +1,8 @@
 """Rows of tables of accelerators: a layer, a design of a family, an application by counts, an operating point.
 
 layer         columns `layer`, `total_latency_ms`, `zeros_in_ifmap_pct` ...: figures of one layer of a batch; the
-              shares of zeros of all rows of that network belong to each, and the layer "Total" is their sum
+              shares of zeros of all rows of that network belong to each, and the layer "Total" is their sum; a clock
+              in the name of the `chip` counts
 design        columns `macs`, `conv_buffer_kb`, `dram_bw_gb_s`: sizes that the device takes for this row; its model is
               `network`, or what stands before "_int8_fps"; `fc_batch` inputs share the weights of dense layers
 application   columns `app`, `layers`, `weights`, `ops_per_weight_byte`, `batch`
@@ -93,12 +94,18 @@ def _layer(row: Row, rows: Sequence[Row]) -> Iterable[tuple[str, dict[str, Any]]
     same = [r for r in rows if (r.get("network"), r.get("batch")) == (row["network"], row.get("batch"))]
     shares: list[tuple[str, float | None]] = []
     for other in same:
-        percent = (other.get("zeros_in_ifmap_pct") or "").strip()
+        percent = (other.get("zeros_in_ifmap_pct") or "").strip("% ")
         share = min(1.0, float(percent) / 100) if re.fullmatch(r"[\d.]+", percent) else None
         if other.get("layer", TOTAL) != TOTAL:
             shares.append((other["layer"], share))
     batch = int(row["batch"]) if (row.get("batch") or "").isdecimal() else 1
-    detail = Detail(title=f"{row['network'].strip()} {row['layer']}", layer=row["layer"], shares=tuple(shares))
+    clock = re.search(r"([\d.]+) ?MHz", row.get("chip") or "")
+    detail = Detail(
+        title=f"{row['network'].strip()} {row['layer']}",
+        layer=row["layer"],
+        shares=tuple(shares),
+        design=(("clock_mhz", float(clock[1])),) if clock else (),
+    )
     for column, quantity in _LAYER.items():
         yield column, {"model": row["network"].strip(), "quantity": quantity, "batch": max(1, batch), "detail": detail}
 

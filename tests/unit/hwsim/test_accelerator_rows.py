@@ -64,6 +64,14 @@ def test_the_total_is_the_sum_of_the_layers_of_the_table(tmp_path, workloads):
     assert min(by_line["power_mw"][:2]) < by_line["power_mw"][2] < max(by_line["power_mw"][:2])
 
 
+def test_a_clock_in_the_name_of_the_chip_is_that_of_its_rows(tmp_path, workloads):
+    arch = hwsim.load_arch("eyeriss")
+    rows = [f"Eyeriss v1 65nm {mhz} MHz,AlexNet,4,conv3,,,9,72.5%,9,,read" for mhz in (100, 200)]
+    slow, fast = (m for m in read_folder(folder(tmp_path, LAYERS.strip(), *rows), [arch]) if m.quantity != "buffer_mb")
+    assert accelerator_value(slow, arch, workloads) == pytest.approx(2 * accelerator_value(fast, arch, workloads))
+    assert slow.detail.shares[0] == ("conv3", 0.725)
+
+
 def test_a_layer_that_the_network_lacks_is_named(tmp_path, workloads):
     arch = hwsim.load_arch("eyeriss")
     (m,) = read_folder(eyeriss_rows(tmp_path, "AlexNet,4,CONV9,,,9,,,"), [arch])
