@@ -145,6 +145,16 @@ def test_the_survey_on_int8_over_fp32_of_resnet_50_on_gtx_1080(workloads):
     assert speedup(workloads, "gtx1080", "Inception v3", 64, 8, 32) <= 4
 
 
+@pytest.mark.parametrize("name", sorted(set(WATTS) - {"v100"}))
+def test_narrower_operands_are_faster_where_the_units_are(workloads, name):
+    """Not on V100: its tensor cores take 16 bits, and 8 bits are left to units half as fast (as TensorRT measured)."""
+    rates = sorted(hwsim.load_arch(name).tensorcore.rates, key=lambda rate: rate.macs_per_cycle.value)
+    bits = [int(re.findall(r"\d+", rate.precision)[0]) for rate in rates]
+    assert bits == sorted(bits, reverse=True)
+    times = [report(workloads, name, "ResNet50", 8, width).latency_ms for width in bits]
+    assert times == sorted(times, reverse=True)
+
+
 def test_larger_batches_never_lower_the_throughput_and_reach_a_plateau(workloads):
     rates = [report(workloads, "a100", "ResNet50", batch, 8).throughput_per_s for batch in (1, 8, 64, 512)]
     assert rates == sorted(rates)

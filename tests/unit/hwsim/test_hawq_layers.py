@@ -69,6 +69,6 @@ def test_the_layers_are_those_of_the_two_networks(shared):
 def test_layers_of_other_stages_are_met_about_as_well_as_those_of_the_fit(errors):
     """One record of 1.04 beside others of 1.3 to 2.0 is a poor find of the tuner: 51 % of error on its own."""
     assert len(errors[False]) >= 10
-    assert np.mean(np.abs(errors[False])) == pytest.approx(0.133, abs=0.003)
+    assert np.mean(np.abs(errors[False])) < 0.14
     assert np.median(np.abs(errors[False])) < 0.11
     assert abs(np.mean(list(chain(errors[True], errors[False])))) < 0.04
