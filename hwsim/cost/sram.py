@@ -24,7 +24,7 @@ _NODES = (22, 32, 45)
 _WIDTHS = (16, 32, 64, 128, 256)
 _FIRST_BYTES = 1024
 _LARGEST_BYTES = 8 << 20
-_INSIDE, _OUTSIDE = 1.2, 2.0
+_INSIDE, _OUTSIDE = 1.25, 2.0
 _STEEPNESS = {"read_pj": 1, "write_pj": 1, "leakage_mw": 1, "area_mm2": 2, "access_ns": 1}
 
 

@@ -65,8 +65,8 @@ def test_sram_equals_cacti_where_the_table_holds_the_row(shared):
 
 
 # quantity -> 95 of 100 rows and the worst row lie within; CACTI's own energies jump by up to 40 % between layouts
-LEFT_OUT = {"read_pj": (0.20, 0.30), "write_pj": (0.13, 0.27)}
-NEVER = {"read_pj": (0.12, 0.25)}
+LEFT_OUT = {"read_pj": (0.21, 0.40), "write_pj": (0.13, 0.27)}
+NEVER = {"read_pj": (0.07, 0.27)}
 
 
 def test_rows_left_out_of_the_table_lie_near_cacti(shared):
@@ -77,7 +77,7 @@ def test_rows_left_out_of_the_table_lie_near_cacti(shared):
         if 1024 < where[0] < 8 << 20
     )
     for name, errs in found.items():
-        most, worst = LEFT_OUT.get(name, (0.12, 0.20))
+        most, worst = LEFT_OUT.get(name, (0.13, 0.19))
         assert len(errs) == 324
         assert np.quantile(errs, 0.95) < most, name
         assert errs.max() < worst, name
@@ -86,7 +86,7 @@ def test_rows_left_out_of_the_table_lie_near_cacti(shared):
 def test_rows_that_never_were_in_the_table_lie_near_cacti():
     found = errors((sram(*where), truth) for *where, truth in never_in_the_table())
     for name, errs in found.items():
-        most, worst = NEVER.get(name, (0.08, 0.23))
+        most, worst = NEVER.get(name, (0.06, 0.12))
         assert len(errs) == 150
         assert np.quantile(errs, 0.95) < most, name
         assert errs.max() < worst, name
