@@ -25,6 +25,8 @@ def shape_of(layers: Layers, i: int) -> Shape:
     if kind == "mac" and layers.op[i] == "Dense":
         rows = max(1, int(layers.M[i]))
         return Shape("dense", 1, rows, filters, 1, rows, max(1, int(layers.K[i])))
+    if kind == "pool" and layers.window[i] <= 1 and layers.inputs[i] > outputs:
+        return _reduction(int(layers.inputs[i]) // max(1, outputs), outputs // images, int(layers.channels[i]))
     window = max(1, int(layers.FY[i])), max(1, int(layers.FX[i]))
     stride, dilation = (int(layers.SY[i]), int(layers.SX[i])), (int(layers.DY[i]), int(layers.DX[i]))
     height, width = max(1, int(layers.OY[i])), max(1, int(layers.OX[i]))
@@ -37,6 +39,14 @@ def shape_of(layers: Layers, i: int) -> Shape:
     stride = (1 if height == 1 else stride[0], 1 if width == 1 else stride[1])
     kind = "mac" if kind == "depthwise" and not alone else kind
     return Shape(kind, height, width, depth, rows, columns, channels, window, stride, dilation)
+
+
+def _reduction(area: int, outputs: int, channels: int) -> Shape:
+    """Averages over an image of so many pixels are a depthwise window of its size."""
+    depth = channels if channels and outputs % channels == 0 else outputs
+    rows = next(side for side in range(isqrt(max(1, area)), 0, -1) if area % side == 0)
+    columns, count = area // rows, max(1, outputs // max(1, depth))
+    return Shape("depthwise", count, 1, max(1, depth), rows * count, columns, max(1, depth), (rows, columns), (rows, 1))
 
 
 def flat_shape(outputs: int, channels: int) -> Shape:

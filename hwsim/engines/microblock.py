@@ -12,7 +12,7 @@ outputs that is worked on at a time is chosen in hwsim/cost/output_block.py; h, 
     command     = (array + output + |input block - output block|) / 4      input, output block: cycles to carry them
     run         = input block + max(array, command, output) * blocks + the smaller one + output block
     elementwise = elements * max(cycles an element, (cycles of a block / its elements + cycles an element) / 4)
-    softmax     = 5 passes over the elements and 22 over one element a row
+    softmax     = two pools over each row, 4 passes over the elements and 22 over one element a row
     layer       = max(run + first weights, bytes on chip / rate, bytes over the link / rate), the rates of memories and
                   of their channels, see hwsim/cost/memory_port.py
 
@@ -37,7 +37,6 @@ from hwsim.engines.base import Cycles, Layers
 
 SEQUENTIAL = True
 """Layers depend on those before: weights are fetched ahead, feature maps compete for the memory on chip"""
-_PER_ROW, _PER_ELEMENT = 22, 5
 
 
 def peak_macs_per_cycle(arch: Arch) -> float:
@@ -83,11 +82,8 @@ def cycles(layers: Layers, arch: Arch) -> Cycles:
     count = len(layers)
     run, time = np.zeros(count), np.zeros(count)
     for step, cost in _costs(layers, arch):
-        i, scale = step.layer, 1.0
-        if layers.kind[i] == "softmax":
-            scale = _PER_ELEMENT + _PER_ROW * float(layers.rows[i]) / max(1.0, float(layers.outputs[i]))
-        run[i] += cost.run * scale
-        time[i] += cost.time * scale
+        run[step.layer] += cost.run
+        time[step.layer] += cost.time
     each = arch.overhead.layer_us.value * arch.clock_mhz.value if arch.overhead.layer_us else 0.0
     return Cycles(compute=run, fill=np.zeros(count), stall=time - run, overhead=np.full(count, each))
 

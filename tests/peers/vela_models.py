@@ -81,14 +81,33 @@ class Chain:
         """The average over the image."""
         return self.pool("AVERAGE", self.shape()[1:3], 1, padding="VALID")
 
+    def mean(self) -> str:
+        """The average over the image, as a reduction."""
+        axes = self._keep(f"a{len(self.ops)}", (2,), "int32", data=np.array([1, 2], np.int32))
+        return self.add_op("MEAN", [self.last, axes], (1, 1, 1, self.shape()[3]), {"keep_dims": True})
+
+    def pad(self, before: int, after: int) -> str:
+        """Zeros around the image, as Keras writes them before a strided convolution."""
+        edges = np.array([[0, 0], [before, after], [before, after], [0, 0]], np.int32)
+        name, x = self._keep(f"p{len(self.ops)}", (4, 2), "int32", data=edges), self.shape()
+        return self.add_op("PAD", [self.last, name], (1, x[1] + before + after, x[2] + before + after, x[3]))
+
+    def apply(self, code: str) -> str:
+        """An activation of its own."""
+        return self.add_op(code, [self.last], self.shape())
+
+    def gate(self, other: str, source: str = "") -> str:
+        """The product of a tensor with one value a channel."""
+        name = source or self.last
+        return self.add_op("MUL", [name, other], self.shape(name), {"fused_activation_function": "NONE"})
+
     def dense(self, filters: int, activation: str = "RELU") -> str:
         name, size = self.last, int(np.prod(self.shape()))
         if len(self.shape()) != 2:
             target = self._keep(f"s{len(self.ops)}", (2,), "int32", data=np.array([1, size], np.int32))
             name = self.add_op("RESHAPE", [self.last, target], (1, size), {"new_shape": (1, size)})
         given = self._weights((filters, size), filters, 0)
-        options = {"fused_activation_function": activation}
-        return self.add_op("FULLY_CONNECTED", [name, *given], (1, filters), options)
+        return self.add_op("FULLY_CONNECTED", [name, *given], (1, filters), {"fused_activation_function": activation})
 
     def softmax(self) -> str:
         shape = self.shape()

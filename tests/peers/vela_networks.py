@@ -41,6 +41,57 @@ def mobilenet_v2(width: float, size: int) -> bytes:
     return net.bytes()
 
 
+def mobilenet_v3(size: int) -> bytes:
+    """Hard-swish, and gates of one value a channel."""
+    net = Chain((size, size, 3), seed=11)
+    net.conv(16, 3, 2, activation="NONE")
+    net.apply("HARD_SWISH")
+    plan = [
+        (16, 16, 3, 2, True),
+        (72, 24, 3, 2, False),
+        (88, 24, 3, 1, False),
+        (96, 40, 5, 2, True),
+        (240, 40, 5, 1, True),
+    ]
+    for wide, filters, kernel, stride, gated in plan:
+        before = net.last
+        net.conv(wide, 1, activation="NONE")
+        net.apply("HARD_SWISH")
+        inner = net.depthwise(stride, kernel)
+        if gated:
+            net.mean()
+            net.conv(max(8, wide // 4), 1)
+            net.conv(wide, 1, activation="NONE")
+            net.apply("LOGISTIC")
+            net.gate(net.last, source=inner)
+        net.conv(filters, 1, activation="NONE")
+        if net.shape() == net.shape(before):
+            net.sum(before)
+    net.conv(240, 1, activation="NONE")
+    net.apply("HARD_SWISH")
+    net.mean()
+    net.conv(100, 1, activation="NONE")
+    return net.bytes()
+
+
+def padded(size: int, width: int) -> bytes:
+    """As Keras converts: padding of its own before strided convolutions, clipped activations, an average."""
+    net = Chain((size, size, 3), seed=12)
+    net.pad(3, 3)
+    net.conv(width, 7, 2, padding="VALID", activation="RELU6")
+    net.pad(1, 1)
+    net.pool("MAX", 3, 2, padding="VALID")
+    for k in range(3):
+        net.conv(width << k, 1, activation="RELU6")
+        net.pad(0, 1)
+        net.depthwise(2, padding="VALID")
+        net.conv(width << (k + 1), 1, activation="RELU6")
+    net.mean()
+    net.dense(10, "NONE")
+    net.softmax()
+    return net.bytes()
+
+
 def residual(size: int, widths: tuple[int, ...], classes: int = 10) -> bytes:
     """Basic blocks of two 3x3 convolutions with a sum."""
     net = Chain((size, size, 3), seed=1)
@@ -209,6 +260,8 @@ NETWORKS = {
     "mobilenet_10_224": lambda: mobilenet(1.0, 224),
     "mobilenet_v2_035_96": lambda: mobilenet_v2(0.35, 96),
     "mobilenet_v2_10_160": lambda: mobilenet_v2(1.0, 160),
+    "mobilenet_v3_96": lambda: mobilenet_v3(96),
+    "padded_96": lambda: padded(96, 32),
     "residual_32": lambda: residual(32, (16, 32, 64)),
     "residual_48": lambda: residual(48, (24, 48, 96)),
     "residual_64_wide": lambda: residual(64, (64, 128, 256, 512)),

@@ -76,6 +76,51 @@ def test_parts_of_a_concatenation_are_written_in_place_unless_others_read_them()
     assert [step.layer for step in steps([one, two, both, again])].count(2) == 1
 
 
+def grown(size, after, channels, op="Pad2D"):
+    """Zeros around an image of this side, `after` its new side."""
+    inputs, outputs = size * size * channels, after * after * channels
+    return of(add(outputs), op=op, nest=LoopNest(kind="move", inputs=(inputs,), outputs=outputs), channels=channels)
+
+
+def test_zeros_before_a_convolution_are_part_of_its_window():
+    assert [step.layer for step in steps([conv(16, 16, 16), grown(16, 18, 16), conv(16, 16, 16)])] == [0, 2]
+
+
+def test_zeros_before_a_pool_are_copied_from_outside_to_each_side():
+    pool = of(add(1024), op="MaxPool2D", channels=16)
+    pool = of(pool, nest=LoopNest(kind="pool", OY=8, OX=8, FY=3, FX=3, inputs=(18 * 18 * 16,), outputs=1024))
+    found = steps([conv(16, 16, 16), grown(16, 18, 16), pool])
+    assert [step.layer for step in found] == [0, 1, 2]
+    assert found[1].repeat == 4
+    assert found[1].reads[0].size == (18 * 18 - 16 * 16) * 16 // 4
+    assert not found[1].reads[0].near
+    assert found[1].writes is found[0].writes is found[2].reads[0]
+
+
+def test_a_view_is_the_map_it_looks_at():
+    flat = of(add(4096), op="Reshape", nest=LoopNest(kind="move", inputs=(4096,), outputs=4096), channels=4096)
+    found = steps([conv(16, 16, 16), flat, add(4096)])
+    assert [step.layer for step in found] == [0, 2]
+    assert found[1].reads[0] is found[0].writes
+
+
+def test_the_average_over_an_image_is_a_window_of_its_size():
+    mean = of(add(16), op="Mean", nest=LoopNest(kind="pool", inputs=(8 * 6 * 16,), outputs=16), channels=16)
+    shape = steps([conv(16, 16, 16), mean])[1].shape
+    assert (shape.height, shape.width, shape.depth) == (1, 1, 16)
+    assert shape.window[0] * shape.window[1] == 8 * 6
+
+
+def test_a_softmax_passes_over_rows_and_elements():
+    softmax = of(add(120), op="Softmax", nest=LoopNest(kind="softmax", OY=12, inputs=(120,), outputs=120), channels=10)
+    reduction, elements, rows = steps([softmax])
+    assert (reduction.repeat, reduction.shape.window, reduction.shape.height) == (2, (1, 10), 12)
+    assert elements.repeat == 4
+    assert elements.shape.height * elements.shape.width * elements.shape.depth == 120
+    assert rows.repeat == 22
+    assert rows.shape.height * rows.shape.width * rows.shape.depth == 12
+
+
 @pytest.mark.parametrize(("channels", "linear"), [((16, 16), False), ((12, 20), True)])
 def test_parts_that_begin_inside_a_brick_lie_row_by_row(channels, linear):
     parts = [of(conv(16, k, 16, name=str(k)), sources=(-1,), channels=k) for k in channels]
