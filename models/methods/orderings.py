@@ -18,18 +18,21 @@ class Ordering:
 
 
 _NEAR_THE_FLOAT_MODEL = "both come within a point of the float model, which leaves nothing for the finer one to win."
+_TRAINED_IN_FRONT = (
+    "DoReFa's fixed interval [0, 1] suits activations behind a normalization that is trained with it, so that learned "
+    "limits have little to add."
+)
 _ONE_BIT_IS_ENOUGH = "weights of one bit beside activations of 8 equal the float model here already."
 
 ORDERINGS = (
     Ordering("LSQ", "PACT"),
     Ordering("LSQ", "QIL"),
-    Ordering("QIL", "DoReFa", "two limits more have to be found in the few hundred steps of a run."),
+    Ordering("QIL", "DoReFa", _TRAINED_IN_FRONT),
     Ordering(
         "PACT",
         "DoReFa",
-        "both share the rule for weights. DoReFa's fixed interval [0, 1] suits activations behind a normalization that "
-        "is trained with it, so that a learned level has nothing to add; and its way down from 10 takes steps in which "
-        "the activations have hardly any levels.",
+        f"both share the rule for weights. {_TRAINED_IN_FRONT} On its way down from 10, PACT's level spends steps in "
+        "which the activations have hardly any levels.",
     ),
     Ordering("BinaryConnect, drawn", "BinaryConnect", _ONE_BIT_IS_ENOUGH),
     Ordering("LAB", "BWN", _ONE_BIT_IS_ENOUGH),

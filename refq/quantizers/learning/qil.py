@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -27,8 +28,9 @@ class QilWeights(Trainable):
 
     Notes
     -----
-    Jung et al. 2019, eq. (2)-(4), with gamma = 1. It starts at the interval [0, max|w|]; y lies in [-1, 1] and wants a
-    normalization behind it.
+    Jung et al. 2019, eq. (2)-(4), with gamma = 1; y lies in [-1, 1] and wants a normalization behind it. It starts at
+    c = d = mean|w| sqrt(2**(bits - 1) - 1), the interval of LSQ's first step: in one up to max|w| most weights
+    would be pruned at 2 bits.
     """
 
     bits: int = 4
@@ -38,7 +40,8 @@ class QilWeights(Trainable):
             raise RangeError(f"bits={self.bits} is outside 2..8")
 
     def start(self, x: Array, axis: int | None) -> Learned:
-        half = np.asarray(max(float(np.abs(x).max()) / 2, _SMALLEST), x.dtype)
+        mean, top = float(np.abs(x).mean()), (1 << (self.bits - 1)) - 1
+        half = np.asarray(max(mean * sqrt(top), _SMALLEST), x.dtype)
         return {"centre": half, "distance": half}
 
     def _inside(self, x: Array, learned: Learned) -> tuple[Array, float, float]:

@@ -226,6 +226,8 @@ def test_information_retention_takes_mean_and_deviation_into_the_gradient():
 def test_a_learned_interval_has_the_derivatives_of_its_transformer():
     x, dy = weights(3, np.float64), weights(4, np.float64)
     learned = {"centre": np.float64(0.5), "distance": np.float64(0.35)}
+    first = QilWeights(bits=3).start(x, 0)
+    assert float(first["centre"]) == float(first["distance"]) == pytest.approx(np.abs(x).mean() * sqrt(3))
     dx, slopes = QilWeights(bits=3).apply(x, 0, learned, RESTING)[1](dy)
 
     def transform(v, c=0.5, d=0.35):
