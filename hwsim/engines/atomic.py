@@ -5,7 +5,7 @@
     off chip = weights + inputs * ceil(weights / weight share of the buffer) + outputs
 
 Every layer reads its operands from memory and writes its outputs there. Where the inputs fit the convolution buffer
-beside two groups of K_a kernels, or the weights beside them, inputs are read once; else once for every share of the
+beside a group of K_a kernels, or the weights beside them, inputs are read once; else once for every share of the
 buffer that the weights fill (NVDLA primer, "MAC units and memory bandwidth"). Sums of tensors and pooling run in units
 behind the array, while the next layer does: a sum reads one operand more, pooling reads and writes. The link works as
 the array does (`link.overlapped`).
@@ -52,7 +52,7 @@ def _reads(layers: Layers, arch: Arch) -> Floats:
     room = unit.buffer_kib.value * 1024
     inputs, weights = layers.inputs * layers.activation_bits / 8, layers.weight_bytes.astype(np.float64)
     group = unit.kernels.value * layers.K * layers.weight_bits / 8
-    held = inputs + np.minimum(weights, 2 * group) <= room
+    held = inputs + np.minimum(weights, group) <= room
     return np.where(held, 1.0, np.maximum(1.0, np.ceil(weights / (room * unit.weight_share_pct.value / 100))))
 
 

@@ -36,15 +36,15 @@ def test_a_row_of_the_window_over_a_picture_fills_the_channels():
 
 
 def test_inputs_are_fetched_again_for_every_share_of_the_buffer_that_the_weights_fill():
-    """2.36 MB of weights fill 15.625 % of 512 KiB 29 times."""
+    """2.36 MB of weights fill an eighth of 512 KiB 37 times."""
     large = find_engine("atomic").moved(columns([conv(512, 512, 40)]), FULL)
     weights = 512 * 512 * 9 + 4 * 512
-    assert (large.input[0], large.weights[0]) == (-(-weights // 81920) * 40 * 40 * 512, weights)
+    assert (large.input[0], large.weights[0]) == (-(-weights // 65536) * 40 * 40 * 512, weights)
 
 
-def test_inputs_that_fit_beside_two_groups_of_kernels_are_fetched_once():
+def test_inputs_that_fit_beside_a_group_of_kernels_are_fetched_once():
     small = find_engine("atomic").moved(columns([conv(512, 512, 14)]), FULL)
-    assert 14 * 14 * 512 + 2 * 32 * 512 * 9 < 512 * 1024 < 512 * 512 * 9
+    assert 14 * 14 * 512 + 32 * 512 * 9 < 512 * 1024 < 512 * 512 * 9
     assert (small.input[0], small.weights[0]) == (14 * 14 * 512, 512 * 512 * 9 + 4 * 512)
 
 
@@ -68,7 +68,7 @@ def resnet50(tmp_path_factory):
 def test_sizes_of_the_family_are_near_the_vendors(shared):
     """Frames a second of ResNet-50, average power, area; 128 and 32 products by the next larger design."""
     rows = compare(read_folder(shared / "reference" / "published", [FULL]), {FULL.name: FULL}, Workloads())
-    allowed = {"fps": 0.16, "power_mw": 0.05, "area_mm2": 0.10}
+    allowed = {"fps": 0.12, "power_mw": 0.05, "area_mm2": 0.10}
     found = [row for row in rows if row.file == "nvdla_scaling.csv"]
     assert len(found) == 21
     for row in found:
@@ -80,6 +80,6 @@ def test_a_named_size_is_the_row_of_its_size(shared, resnet50, name, macs):
     with (shared / "reference" / "published" / "nvdla_scaling.csv").open() as file:
         row = next(row for row in csv.DictReader(file) if int(row["macs"]) == macs)
     report = hwsim.estimate(resnet50, hwsim.load_arch(name))
-    assert report.throughput_per_s == pytest.approx(float(row["resnet50_int8_fps"]), rel=0.16)
+    assert report.throughput_per_s == pytest.approx(float(row["resnet50_int8_fps"]), rel=0.12)
     assert report.area_mm2 == pytest.approx(float(row["area_mm2_16nm"]), rel=0.1)
     assert report.average_power_w == pytest.approx(float(row["avg_power_mw_16nm"]) / 1e3, rel=0.05)
