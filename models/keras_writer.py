@@ -8,9 +8,11 @@ of a large network stays small.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -292,16 +294,31 @@ class Network:
             },
         }
 
-    def save(self, path: str | Path, *, seed: int = 0, shape_only: bool = False) -> None:
+    def save(
+        self,
+        path: str | Path,
+        *,
+        seed: int = 0,
+        shape_only: bool = False,
+        constants: Mapping[str, np.ndarray] = MappingProxyType({}),
+    ) -> None:
         """Write the .h5 file; equal arguments give equal bytes.
 
         Parameters
         ----------
         seed : of the He-normal weights
         shape_only : declare the weights, write no values
+        constants : values in their place, by name, as a Graph holds them (output channels first)
+
+        Raises
+        ------
+        ValueError    a constant of no layer
         """
         import h5py
 
+        known = {f"{layer}/{variable}" for layer, variables in self.weights.items() for variable, _ in variables}
+        if not known.issuperset(constants):
+            raise ValueError(f"{self.name!r} has no weights {sorted(set(constants) - known)}")
         rng = np.random.default_rng(seed)
         with h5py.File(path, "w", libver="earliest", track_order=False) as file:
             file.attrs["backend"] = "tensorflow"
@@ -320,6 +337,9 @@ class Network:
                         group.create_dataset(path_, shape, "<f4", track_times=False)
                     else:
                         values = _values(variable, shape, rng)
+                        if path_ in constants:
+                            held = constants[path_]
+                            values = (np.moveaxis(held, 0, -1) if variable == "kernel" else held).reshape(shape)
                         packed = {"compression": "gzip", "shuffle": True} if values.nbytes > _PACK_BYTES else {}
                         group.create_dataset(path_, data=values, track_times=False, **packed)
 

@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 import refq
@@ -68,6 +69,19 @@ def test_a_builder_writes_equal_bytes_for_equal_arguments(tmp_path):
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
 
 
+def test_a_builder_writes_the_values_it_is_given_in_place_of_random_ones(tmp_path):
+    rng, path, network = np.random.default_rng(0), tmp_path / "resnet8.h5", builders()["resnet8"]()
+    shapes = {key: array.shape for key, array in refq.load(HERE / "resnet8.h5").constants.items()}
+    given = {key: rng.normal(size=shape).astype(np.float32) for key, shape in shapes.items()}
+    network.save(path, constants=given)
+    found = refq.load(path).constants
+    assert set(found) == set(given)
+    for key, array in found.items():
+        np.testing.assert_array_equal(array, given[key], err_msg=key)
+    with pytest.raises(ValueError, match="'resnet8' has no weights \\['nothing'\\]"):
+        network.save(path, constants={"nothing": np.zeros(1)})
+
+
 def test_shape_only_files_store_no_weights_and_refuse_to_run():
     with h5py.File(HERE / "resnet50.h5") as file:
         sizes: list[int] = []
@@ -94,3 +108,16 @@ def test_the_shipped_digits_model_has_the_accuracy_its_manifest_states_on_all_pa
     quantized = refq.quantize(graph, training[0][:128])
     assert accuracy(quantized, test, "fake") > stated - 0.01
     assert abs(accuracy(quantized, test, "integer") - accuracy(quantized, test, "fake")) <= 0.005
+
+
+def test_the_shipped_resnet8_has_the_accuracy_its_manifest_states_on_all_paths(shared):
+    from models.train import accuracy, cifar
+
+    training, test = cifar(shared / "data" / "cifar10_small.npz")
+    graph = refq.load(HERE / "resnet8.h5")
+    stated = float(MANIFEST["resnet8"]["accuracy"].split()[0])
+    assert accuracy(graph, test) == pytest.approx(stated, abs=0.002)
+    assert stated > 0.6
+    quantized = refq.quantize(graph, training[0][:256])
+    assert accuracy(quantized, test, "fake") > stated - 0.01
+    assert abs(accuracy(quantized, test, "integer") - accuracy(quantized, test, "fake")) <= 0.01
