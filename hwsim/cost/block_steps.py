@@ -76,9 +76,11 @@ def steps_of(layers: Layers, m: MicroArray) -> tuple[list[Step], list[Map]]:
             _ride(ridden, layers, i, m, [home(s) for s in sources[i] if s != main], home(i))
             host[i] = ridden
             continue
-        for shape, read, repeat in _runs(layers, i, sources[i], joined, inputs) if origin[i + 1] == i else []:
+        for shape, read, repeat in _runs(layers, i, m, sources[i], joined, inputs) if origin[i + 1] == i else []:
             step = Step(layer=i, shape=shape, reads=read, writes=home(i), rate=rate_of(layers, i, m), repeat=repeat)
-            if str(layers.kind[i]) in ON_ARRAY:
+            if shape.kind == "depthwise" and layers.kind[i] == "pool":
+                step.weights, step.entropy_bits = shape.depth * shape.window[0] * shape.window[1], 1.0
+            elif str(layers.kind[i]) in ON_ARRAY:
                 step.weights, step.weight_bits = int(layers.weights[i]), int(layers.weight_bits[i])
                 step.entropy_bits = float(layers.weight_entropy_bits[i])
             host[i] = step
@@ -137,7 +139,7 @@ def _ride(step: Step, layers: Layers, i: int, m: MicroArray, beside: list[Map], 
 
 
 def _runs(
-    layers: Layers, i: int, sources: list[int], joined: list[int], inputs: list[Map]
+    layers: Layers, i: int, m: MicroArray, sources: list[int], joined: list[int], inputs: list[Map]
 ) -> list[tuple[Shape, list[Map], int]]:
     """What a layer runs and how often: itself, passes of a softmax, copies of what is not concatenated in place."""
     if layers.kind[i] == "softmax":
@@ -151,7 +153,10 @@ def _runs(
         ]
     if str(layers.op[i]) != "Concatenate":
         repeat = repeat_of(layers, i) if str(layers.kind[i]) in ON_ARRAY else 1
-        return [(shape_of(layers, i), inputs, repeat)]
+        shape, found = shape_of(layers, i), []
+        if shape.kind == "depthwise" and layers.kind[i] == "pool" and not m.chained:
+            found.append((flat_shape(int(layers.outputs[i]), shape.depth), inputs, 1))
+        return [(shape, inputs, repeat), *found]
     copied = []
     for s, found in zip(sources, inputs, strict=True):
         if s < 0 or joined[s] != i:

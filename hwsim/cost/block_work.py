@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hwsim.arch.spatial import MicroArray
 from hwsim.arch.spec import Arch
 from hwsim.cost.block_cycles import Ends, carried, run_cycles
-from hwsim.cost.block_shape import Block, Buffer, buffer_of
+from hwsim.cost.block_shape import SPLIT, Block, Buffer, buffer_of
 from hwsim.cost.block_steps import Step
 from hwsim.cost.memory_port import Memory, channel_rate, memories
 from hwsim.cost.residence import Operation
@@ -82,8 +82,8 @@ class Work:
         run = self.run(ends, False)
         if kept is None or self.near is self.far:
             return run
-        depth, micro = self.step.shape.depth, self.block.micro[2]
-        fetch = first_fetch(kept, depth, micro, chained, slack, room, self.near, self.far)
+        depth, unit = self.step.shape.depth, max(SPLIT, self.block.micro[2])
+        fetch = first_fetch(kept, depth, unit, chained, slack, room, self.near, self.far)
         if fetch is None or (chained and fetch.wait > max(fetch.full / 20, NOTICED)):
             return run
         reads, _ = carried(self.step.shape, self.block, ends, int(self.m.cores.value))
@@ -92,7 +92,15 @@ class Work:
         if not staging_pays(kept, fetch, run, inputs, slices, leads, self.near, self.far):
             return run
         self.fetch, self.leads = fetch, leads
-        return fetch.last_slice(self.run(ends, True), self.block.depth / self.step.shape.depth)
+        return self.tail(self.run(ends, True), ends)
+
+    def tail(self, run: float, ends: Ends) -> float:
+        """Cycles of the last slice of staged weights, during which others are fetched."""
+        if self.fetch is None or self.fetch.share >= 1:
+            return run
+        shape = self.step.shape
+        last = shape._replace(depth=self.fetch.last_filters(shape.depth, self.block.depth, run))
+        return run_cycles(last, self.block, ends, self.m, self.step.rate, self.near.read_cycles)
 
     def held(self, position: int) -> list[tuple[int, float]]:
         """Bytes of staged weights on chip while this operation runs, and the one before it."""
@@ -133,8 +141,7 @@ class Work:
             moved[near, "weights"] += kept.weights * kept.reads
             moved[far, "scales"] += scales
             parameters = kept.weights + scales
-            last = fetch.last_slice(run, self.block.depth / depth)
-            time = max(run + fetch.wait, fetch.full - fetch.slack + last)
+            time = max(run + fetch.wait, fetch.full - fetch.slack + self.tail(run, ends))
         repeat = self.step.repeat
         return Cost(run * repeat, max(time, _slowest(moved)) * repeat, parameters * repeat, maps * repeat)
 

@@ -58,11 +58,14 @@ class Fetch(NamedTuple):
         """Filters whose weights are fetched ahead."""
         return depth if self.share >= 1 else max(SPLIT, int(depth * self.share) // self.unit * self.unit)
 
-    def last_slice(self, run: float, least: float) -> float:
-        """Cycles of the last slice: slices are as deep as can be fetched during the first, at least one block."""
-        if self.share >= 1:
-            return run
-        return run * min(1 - self.share, max(least, self.share * run / self.full))
+    def last_filters(self, depth: int, block: int, run: float) -> int:
+        """Filters of the last slice: the others, whole blocks deep, are as many as can be fetched during the first."""
+        first = self.first_filters(depth)
+        rest = depth - first
+        if rest <= 0:
+            return depth
+        slices = up(run * first / self.full, block)
+        return rest % slices or min(rest, slices)
 
 
 def stored(step: Step, block: Block, buffer: Buffer, m: MicroArray, coded: float) -> Stored | None:
@@ -94,7 +97,7 @@ def scale_bytes(filters: int, first: int, block: Block, buffer: Buffer) -> float
 
 
 def first_fetch(
-    kept: Stored, depth: int, micro_depth: int, whole: bool, slack: float, room: float, near: Memory, far: Memory
+    kept: Stored, depth: int, unit: int, whole: bool, slack: float, room: float, near: Memory, far: Memory
 ) -> Fetch | None:
     """What is fetched ahead in the slack of the operation before, everything if `whole`.
 
@@ -109,7 +112,7 @@ def first_fetch(
         share = 0.5 * room / size
     if share < least:
         return None
-    return Fetch(share, slack, moving_cycles(far, near, size * share), full, full * least, micro_depth)
+    return Fetch(share, slack, moving_cycles(far, near, size * share), full, full * least, unit)
 
 
 def staging_pays(

@@ -13,6 +13,7 @@ from hwsim.cost.block_shape import Shape, buffer_of, input_unit
 from hwsim.cost.layer_shape import image_of, shape_of
 from hwsim.cost.memory_port import channel_rate, memories, stretch
 from hwsim.cost.output_block import block_of
+from hwsim.cost.weight_staging import Fetch
 from hwsim.engines.base import columns, find_engine
 from hwsim.errors import SpecError
 from hwsim.workload import entropy_bits, from_layers
@@ -198,6 +199,22 @@ def test_staged_weights_arrive_while_the_layer_before_computes():
     after = hwsim.estimate(from_layers(layers), slow).layers[2].cycles
     alone = hwsim.estimate(from_layers(layers[1:]), slow).layers[1].cycles
     assert after < alone
+
+
+@pytest.mark.parametrize(
+    ("depth", "block", "run", "full", "share", "slices"),
+    [
+        (384, 48, 20624, 25632, 0.42, (160, 144, 80)),
+        (384, 48, 20624, 25600, 0.38, (144, 144, 96)),
+        (384, 16, 29864, 7472, 0.5, (192, 192)),
+        (64, 32, 21064, 22416, 0.5, (32, 32)),
+    ],
+)
+def test_slices_of_staged_weights_are_those_of_the_compiler(depth, block, run, full, share, slices):
+    """Slices that ethos-u-vela 5.2 cut on an Ethos-U55-128; the last one leaves time for the weights of the next."""
+    fetch = Fetch(share=share, slack=share * full, first=share * full, full=full, smallest=full * 16 / depth, unit=16)
+    assert fetch.first_filters(depth) == slices[0]
+    assert fetch.last_filters(depth, block, run) == slices[-1]
 
 
 def test_groups_cost_one_convolution_each():

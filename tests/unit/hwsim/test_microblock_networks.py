@@ -106,9 +106,13 @@ def test_a_view_is_the_map_it_looks_at():
 
 def test_the_average_over_an_image_is_a_window_of_its_size():
     mean = of(add(16), op="Mean", nest=LoopNest(kind="pool", inputs=(8 * 6 * 16,), outputs=16), channels=16)
-    shape = steps([conv(16, 16, 16), mean])[1].shape
-    assert (shape.height, shape.width, shape.depth) == (1, 1, 16)
-    assert shape.window[0] * shape.window[1] == 8 * 6
+    _, window, scale = steps([conv(16, 16, 16), mean])
+    assert (window.shape.height, window.shape.width, window.shape.depth) == (1, 1, 16)
+    assert window.shape.window[0] * window.shape.window[1] == 8 * 6
+    assert window.weights == 8 * 6 * 16
+    assert scale.shape.kind == "elementwise"
+    assert scale.shape.height * scale.shape.width * scale.shape.depth == 16
+    assert len(steps([conv(16, 16, 16), mean], "ethos-u85-512")) == 2
 
 
 def test_a_softmax_passes_over_rows_and_elements():
