@@ -98,6 +98,7 @@ def cifar_task(data: Path | None) -> Task:
             "DoReFa",
             "TWN",
             "TTQ",
+            "TTQ, half of the weights 0",
             "BNN",
             "XNOR-Net",
             "Bi-Real",

@@ -22,6 +22,10 @@ _TRAINED_IN_FRONT = (
     "DoReFa's fixed interval [0, 1] suits activations behind a normalization that is trained with it, so that learned "
     "limits have little to add."
 )
+_NEARLY_BINARY = (
+    "TTQ's threshold is a twentieth of the largest weight, which leaves few zeros where weights have no heavy tails: "
+    "its layers are nearly binary."
+)
 _ONE_BIT_IS_ENOUGH = "weights of one bit beside activations of 8 equal the float model here already."
 
 ORDERINGS = (
@@ -45,7 +49,8 @@ ORDERINGS = (
     Ordering("ABC-Net activations, 3 bases", "ABC-Net activations, 1 base"),
     Ordering("ABC-Net, 3 and 3 bases", "XNOR-Net"),
     Ordering("TWN", "BWN", _ONE_BIT_IS_ENOUGH),
-    Ordering("TTQ", "TWN", _NEAR_THE_FLOAT_MODEL),
+    Ordering("TTQ", "TWN", f"{_NEAR_THE_FLOAT_MODEL} {_NEARLY_BINARY}", _NEARLY_BINARY),
+    Ordering("TTQ, half of the weights 0", "TWN", _NEAR_THE_FLOAT_MODEL),
     Ordering("LAT, exact", "TWN", _NEAR_THE_FLOAT_MODEL),
     Ordering("ABC-Net weights, 3 bases", "ABC-Net weights, 1 base"),
     Ordering("WRPN, twice as wide", "WRPN"),

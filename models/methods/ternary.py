@@ -11,4 +11,5 @@ TERNARY: dict[str, Method] = {
     "LAT, exact": Method(bits="2 / 8", rules={"weights": LossAwareTernaryWeights()}),
     "LAT, approximate": Method(bits="2 / 8", rules={"weights": LossAwareTernaryWeights(exact=False)}),
     "TTQ": Method(bits="2 / 8", rules={"weights": TrainedTernaryWeights()}),
+    "TTQ, half of the weights 0": Method(bits="2 / 8", rules={"weights": TrainedTernaryWeights(sparsity=0.5)}),
 }

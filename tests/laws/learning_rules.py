@@ -45,6 +45,7 @@ WEIGHTS = [
     InformationRetentionWeights(),
     TernaryWeights(),
     TrainedTernaryWeights(),
+    TrainedTernaryWeights(sparsity=0.4),
     LossAwareSignWeights(),
     LossAwareTernaryWeights(),
     LossAwareTernaryWeights(exact=False, per_channel=True),

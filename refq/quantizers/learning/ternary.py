@@ -41,32 +41,50 @@ class TernaryWeights(Trainable):
 class TrainedTernaryWeights(Trainable):
     """Weights -Wn, 0 and Wp of a layer, both scales learned.
 
-        y = Wp where w > delta,  -Wn where w < -delta,  else 0;   delta = threshold * max|w|
+        y = Wp where w > delta,  -Wn where w < -delta,  else 0
+        delta = threshold * max|w|,  or the magnitude below which the part `sparsity` of all weights lies
         dWp = sum dy over the first,  dWn = -sum dy over the second;   dw = Wp dy, Wn dy, dy there
+
+    Parameters
+    ----------
+    threshold : float in [0, 1)
+    sparsity : float in (0, 1), in place of the threshold; None to follow the threshold
 
     Notes
     -----
-    Zhu et al. 2017 (TTQ), eq. (6)-(9). Wp and Wn lie on an 8-bit grid, whose step is the larger one over 127, so that
-    one requantizer serves both; gradients pass that rounding.
+    Zhu et al. 2017 (TTQ), eq. (6)-(9), and both heuristics of its section on thresholds: a part of the largest weight
+    suits weights of heavy tails, a constant sparsity any. Wp and Wn lie on an 8-bit grid, whose step is the larger one
+    over 127, so that one requantizer serves both; gradients pass that rounding.
     """
 
     threshold: float = 0.05
+    sparsity: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold < 1 or (self.sparsity is not None and not 0 < self.sparsity < 1):
+            raise RangeError(f"threshold={self.threshold} and sparsity={self.sparsity} must lie between 0 and 1")
+
+    def _delta(self, x: Array) -> Array:
+        size = np.abs(x)
+        if self.sparsity is None:
+            return self.threshold * size.max()
+        return np.quantile(size, self.sparsity)
 
     def start(self, x: Array, axis: int | None) -> Learned:
-        delta = self.threshold * np.abs(x).max()
+        delta = self._delta(x)
         means = [side[side > delta].mean() if np.any(side > delta) else np.abs(x).mean() for side in (x, -x)]
         return {"positive": np.asarray(means[0], x.dtype), "negative": np.asarray(means[1], x.dtype)}
 
     def stored(self, x: Array, axis: int | None, learned: Learned) -> tuple[Array, QParams]:
         high, low = (max(float(learned[name]), 1e-8) for name in ("positive", "negative"))
         grid = QParams(scale=max(high, low) / _STEPS, bits=8, narrow=True)
-        delta = self.threshold * np.abs(x).max()
+        delta = self._delta(x)
         codes = np.where(x > delta, round(high / float(grid.scale)), 0)
         return np.where(x < -delta, -round(low / float(grid.scale)), codes).clip(-_STEPS, _STEPS).astype(np.int8), grid
 
     def apply(self, x: Array, axis: int | None, learned: Learned, moment: Moment) -> tuple[Array, Pull, QParams | None]:
         codes, grid = self.stored(x, axis, learned)
-        delta = self.threshold * np.abs(x).max()
+        delta = self._delta(x)
         above, below = x > delta, x < -delta
 
         def pull(dy: Array) -> tuple[Array, Learned]:

@@ -143,6 +143,11 @@ def test_signs_pass_gradients_inside_one_and_may_be_drawn():
     np.testing.assert_allclose(rule.apply(x, 0, {}, RESTING)[0], [[64 / 127, -1, 0]])  # 63.5 to the even step
 
 
+def smaller_half():
+    size = np.abs(weights()[:1])
+    return size < np.sort(size.reshape(-1))[18]
+
+
 def test_trained_ternary_weights_by_hand():
     x = np.array([[1.0, -0.5, 0.04, -0.03]])
     learned = {"positive": np.float64(0.8), "negative": np.float64(0.4)}
@@ -152,6 +157,8 @@ def test_trained_ternary_weights_by_hand():
     dx, slopes = pull(np.array([[1.0, 2.0, 3.0, 4.0]]))
     np.testing.assert_allclose(dx, [[0.8, 0.8, 3.0, 4.0]])
     assert (float(slopes["positive"]), float(slopes["negative"])) == (1.0, -2.0)
+    half = TrainedTernaryWeights(sparsity=0.5)
+    np.testing.assert_array_equal(half.stored(weights()[:1], 0, half.start(weights()[:1], 0))[0] == 0, smaller_half())
 
 
 def test_a_moving_average_follows_batches_until_it_freezes_and_rounds_after_the_delay():
