@@ -53,7 +53,8 @@ def section(task: Task, seeds: int, found: dict[str, list[Cell]]) -> str:
         f"Written by `OMP_NUM_THREADS=1 python -m models.results{option} --seeds {seeds}`. Task: {task.about} "
         "with Adam, 3e-3 falling to 0 by a cosine. The first and the last layer, and what no rule is named for, have 8 "
         "bits. Bits are those of weights / activations. Accuracy in percent, mean and range of the seeds: of the float "
-        "path for the float model, else of the fake path; `integer` is the mean on the integer path, profile `litert`."
+        "path for the float model, else of the fake path; `integer` is the mean on the integer path, profile `litert`; "
+        "seconds are those of a processor."
     )
     lines = [f"# {task.title}", "", fill(about, 120), ""]
     lines += ["| method | bits | accuracy | lowest - highest | integer | seconds a run |", "|---|---|---|---|---|---|"]
