@@ -6,7 +6,7 @@ import pytest
 import refq
 from refq.layers.conv2d import Conv2D
 from refq.quantizers.learning import Lsq, Moment
-from refq.training import Network, forward, softmax_cross_entropy
+from refq.training import Network, forward, quantized, softmax_cross_entropy
 from refq.transforms import fuse_activation
 from tests.unit.small_graphs import images, residual
 
@@ -92,3 +92,18 @@ def test_the_gradient_of_what_nobody_asks_for_is_not_computed(monkeypatch):
         slopes = tape.gradients({"y": np.ones((3, 5), np.float32)}, (*values, *more))
         assert len(asked) == expected
         assert set(slopes) == {*values, *more}
+
+
+@pytest.mark.parametrize("rules", [{}, {"weights": Lsq(bits=2), "activations": Lsq(bits=2, nonnegative=True)}])
+def test_a_step_in_single_precision_holds_no_double_anywhere(rules):
+    net, x = quantized(residual(), images(8), **rules), images(8)
+    values, statistics = net.start()
+    started = forward(net, values, statistics, {"x": x}, Moment()).started
+    statistics |= {name: value for name, value in started.items() if name.split("//")[1] in ("low", "high")}
+    values |= {name: np.asarray(value) for name, value in started.items() if name not in statistics}
+    tape = forward(net, values, statistics, {"x": x}, Moment(training=True, progress=0.0))
+    keys = {key for read, written, _ in tape.steps for key in (*read, *written) if key}
+    slopes = tape.gradients({"y": np.ones((8, 5), np.float32)}, keys)
+    assert set(values) <= set(slopes)
+    arrays = [*tape.values.values(), *slopes.values(), *tape.statistics.values()]
+    assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
