@@ -33,7 +33,7 @@ def place(row, cell):
 
 
 def never_in_the_table():
-    """150 macros of random sizes from CACTI 7, none of which was used."""
+    """200 macros of random sizes from CACTI 7, none of which was used."""
     with (Path(__file__).parent / "cacti_rows.csv").open() as file:
         for row in csv.DictReader(file):
             yield *place(row, row["cell"]), {name: float(row[name]) for name in QUANTITIES}
@@ -66,7 +66,7 @@ def test_sram_equals_cacti_where_the_table_holds_the_row(shared):
 
 # quantity -> 95 of 100 rows and the worst row lie within; CACTI's own energies jump by up to 40 % between layouts
 LEFT_OUT = {"read_pj": (0.21, 0.40), "write_pj": (0.13, 0.27)}
-NEVER = {"read_pj": (0.07, 0.27)}
+NEVER = {"read_pj": (0.09, 0.27)}
 
 
 def test_rows_left_out_of_the_table_lie_near_cacti(shared):
@@ -86,8 +86,8 @@ def test_rows_left_out_of_the_table_lie_near_cacti(shared):
 def test_rows_that_never_were_in_the_table_lie_near_cacti():
     found = errors((sram(*where), truth) for *where, truth in never_in_the_table())
     for name, errs in found.items():
-        most, worst = NEVER.get(name, (0.06, 0.12))
-        assert len(errs) == 150
+        most, worst = NEVER.get(name, (0.06, 0.16))
+        assert len(errs) == 200
         assert np.quantile(errs, 0.95) < most, name
         assert errs.max() < worst, name
 
