@@ -86,7 +86,7 @@ def test_rows_left_out_of_the_table_lie_near_cacti(shared):
 def test_rows_that_never_were_in_the_table_lie_near_cacti():
     found = errors((sram(*where), truth) for *where, truth in never_in_the_table())
     for name, errs in found.items():
-        most, worst = NEVER.get(name, (0.06, 0.16))
+        most, worst = NEVER.get(name, (0.08, 0.16))
         assert len(errs) == 200
         assert np.quantile(errs, 0.95) < most, name
         assert errs.max() < worst, name
