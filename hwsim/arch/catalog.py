@@ -68,10 +68,10 @@ def _path_of(name: str, folder: Path) -> Path:
             why = f"{entry.no_model}; " if entry.no_model else ""
             raise UnknownArchError(
                 f"arch {name!r} is a catalogue entry without a model ({entry.summary}); "
-                f"{why}devices with a model are {', '.join(known)}"
+                f"{why}`hwsim archs` lists the devices with a model"
             )
-        near = get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}, or a path ending .toml"
+        near = [other for other in known if name in other][:3] or get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`hwsim archs` lists all; or give a path ending .toml"
         raise UnknownArchError(f"arch {name!r} is not known; {hint}")
     return specs_dir() / f"{name}.toml"
 
