@@ -110,14 +110,20 @@ def _array(
 
 def carried(shape: Shape, block: Block, ends: Ends, cores: int) -> tuple[float, float]:
     """Bytes an operation reads of its input and writes of its output, with what bursts waste."""
-    width, deep = shape.columns, shape.channels if ends.linear_input else up(shape.channels, BRICK)
-    depth = shape.depth if ends.linear_output else up(shape.depth, BRICK)
-    writes = shape.height * shape.width * depth * stretch(ends.writes, shape, block, ends.linear_output, False, cores)
+    reads, writes = touched(shape, block, ends.linear_input, ends.linear_output)
+    reads *= stretch(ends.reads, shape, block, ends.linear_input, True, cores)
+    return reads, writes * stretch(ends.writes, shape, block, ends.linear_output, False, cores)
+
+
+def touched(shape: Shape, block: Block, linear_input: bool, linear_output: bool) -> tuple[float, float]:
+    """Elements an operation reads of its input, again for every block that needs them, and writes of its output."""
+    width, deep = shape.columns, shape.channels if linear_input else up(shape.channels, BRICK)
+    writes = float(shape.height * shape.width * (shape.depth if linear_output else up(shape.depth, BRICK)))
     if shape.kind == "elementwise":
-        reads: float = shape.rows * width * deep
-    else:
-        h, w, d = clipped(shape, block)
-        reads = min(block.rows, shape.rows) * min(block.columns, width) * deep
-        reads *= -(-shape.height // h) * -(-shape.width // w) * (1 if shape.kind in ALONE else -(-shape.depth // d))
-        reads *= 1 if shape.kind in ("dense", "matmul") else pieces(shape.window[0]) * pieces(shape.window[1])
-    return reads * stretch(ends.reads, shape, block, ends.linear_input, True, cores), writes
+        return float(shape.rows * width * deep), writes
+    h, w, d = clipped(shape, block)
+    reads = float(min(block.rows, shape.rows) * min(block.columns, width) * deep)
+    reads *= -(-shape.height // h) * -(-shape.width // w) * (1 if shape.kind in ALONE else -(-shape.depth // d))
+    return reads * (
+        1 if shape.kind in ("dense", "matmul") else pieces(shape.window[0]) * pieces(shape.window[1])
+    ), writes

@@ -156,6 +156,8 @@ def _runs(
         shape, found = shape_of(layers, i), []
         if shape.kind == "depthwise" and layers.kind[i] == "pool" and not m.chained:
             found.append((flat_shape(int(layers.outputs[i]), shape.depth), inputs, 1))
+        if shape.kind == "mac" and repeat > 1:
+            found.append((flat_shape(int(layers.outputs[i]), int(layers.channels[i]))._replace(kind="pool"), inputs, 1))
         return [(shape, inputs, repeat), *found]
     copied = []
     for s, found in zip(sources, inputs, strict=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hwsim.arch.spatial import MicroArray
 from hwsim.arch.spec import Arch
-from hwsim.cost.block_cycles import Ends, carried, run_cycles
+from hwsim.cost.block_cycles import Ends, carried, run_cycles, touched
 from hwsim.cost.block_shape import SPLIT, Block, Buffer, buffer_of
 from hwsim.cost.block_steps import Step
 from hwsim.cost.memory_port import Memory, channel_rate, memories
@@ -60,8 +60,14 @@ class Work:
         """What decides where its feature maps lie."""
         shape, whole = self.step.shape, self.fetch is not None and self.fetch.share >= 1
         held = self.kept.size if self.kept is not None and whole else 0.0
+        linear = all(x.linear for x in self.step.reads), self.step.writes.linear
         return Operation(
-            shape, self.step.writes, tuple(self.step.reads), shape.kind != "dense" and not self.step.beside, held
+            shape,
+            self.step.writes,
+            tuple(self.step.reads),
+            shape.kind != "dense" and not self.step.beside,
+            held,
+            *touched(shape, self.block, *linear),
         )
 
     def ends(self, blind: bool = False) -> Ends:
@@ -86,10 +92,8 @@ class Work:
         fetch = first_fetch(kept, depth, unit, chained, slack, room, self.near, self.far)
         if fetch is None or (chained and fetch.wait > max(fetch.full / 20, NOTICED)):
             return run
-        reads, _ = carried(self.step.shape, self.block, ends, int(self.m.cores.value))
-        inputs = reads / channel_rate(ends.reads, "inputs") + ends.reads.read_cycles
         slices = self.step.shape.depth // self.block.depth > _SLICES and not chained
-        if not staging_pays(kept, fetch, run, inputs, slices, leads, self.near, self.far):
+        if not staging_pays(kept, fetch, run, slices, leads, self.near, self.far):
             return run
         self.fetch, self.leads = fetch, leads
         return self.tail(self.run(ends, True), ends)

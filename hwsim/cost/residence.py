@@ -1,9 +1,8 @@
-"""Where the feature maps of a network lie: beside the array, or behind the link.
+"""Operations whose feature maps do not fit on chip: in turn, by stripes of rows.
 
-A device that spills keeps inputs and outputs of the model outside, and everything that fits beside what else is alive
-on chip. Where input and output of an operation do not fit together it runs in stripes of rows, in turn with the
-operation before it: what passes between them stays in rolling buffers on chip, what leaves the last of such a chain
-goes outside. Of the maps that compete for the rest, those that are read and written most stay.
+Where input and output of an operation do not fit together it runs in stripes of rows, in turn with the operation before
+it: what passes between them stays in rolling buffers on chip, what leaves the last of such a chain goes outside. Which
+other maps stay on chip: hwsim/cost/placement.py.
 """
 
 from __future__ import annotations
@@ -38,13 +37,15 @@ class Map:
 @dataclass(frozen=True, slots=True)
 class Operation:
     """An operation in its order: shape, map it writes, maps it reads (the first one streams), whether it may run in
-    stripes, bytes of its parameters."""
+    stripes, bytes of its parameters; elements it reads of every map and writes."""
 
     shape: Shape
     writes: Map
     reads: tuple[Map, ...]
     stripes: bool
     parameters: float
+    read: float = 0.0
+    wrote: float = 0.0
 
 
 def stripes(operations: list[Operation], room: float) -> tuple[list[int], list[float]]:
@@ -128,36 +129,3 @@ def _rolling(before: Operation, op: Operation, wrote: int, rows: int) -> float:
     need = (rows - 1) * op.shape.stride[0] + (op.shape.window[0] - 1) * op.shape.dilation[0] + 1
     need = min(need, op.shape.rows)
     return float(up(wrote + need, need) * before.shape.width * up(before.shape.depth, SPLIT))
-
-
-def place(operations: list[Operation], maps: list[Map], taken: list[float], room: float) -> None:
-    """Set `near` of every map: those with most accesses that fit beside what is taken at each operation."""
-    count = len(operations)
-
-    def span(found: Map) -> range:
-        return range(max(0, found.first), min(count - 1, found.last) + 1)
-
-    wanted = [m for m in maps if not m.outside and not m.rolling]
-    for found in maps:
-        found.near = not found.outside
-    crowded = list(taken)
-    for found in wanted:
-        for t in span(found):
-            crowded[t] += found.size
-    taken = list(taken)
-    fits = [all(crowded[t] <= room for t in span(m)) for m in wanted]
-    free = [m for m, fit in zip(wanted, fits, strict=True) if fit]
-    rest = sorted((m for m, fit in zip(wanted, fits, strict=True) if not fit), key=_accesses, reverse=True)
-    for found in (*free, *rest):
-        found.near = all(taken[t] + found.size <= room for t in span(found))
-        if found.near:
-            for t in span(found):
-                taken[t] += found.size
-    for op in operations:
-        if op.shape.kind == "elementwise" and not all(m.near for m in op.reads):
-            for found in op.reads:
-                found.near = found.near and found.rolling
-
-
-def _accesses(found: Map) -> int:
-    return found.size * (len(found.writers) + len(found.readers))

@@ -115,10 +115,8 @@ def first_fetch(
     return Fetch(share, slack, moving_cycles(far, near, size * share), full, full * least, unit)
 
 
-def staging_pays(
-    kept: Stored, fetch: Fetch, run: float, inputs: float, slices: bool, leads: bool, near: Memory, far: Memory
-) -> bool:
-    """Whether staged weights are not slower: `run` cycles of the operation, `inputs` cycles to read its input.
+def staging_pays(kept: Stored, fetch: Fetch, run: float, slices: bool, leads: bool, near: Memory, far: Memory) -> bool:
+    """Whether staged weights are not slower, of an operation of `run` cycles.
 
     What is waited for counts only where it is much, or where the operation is bound by its weights; the first operation
     of a network (`leads`) is taken to wait a little anyway.
@@ -129,8 +127,8 @@ def staging_pays(
     if here >= there or not (pressed or hidden or slices or here + max(0.0, fetch.full - fetch.slack) < there):
         return False
     wait = max(0.0, fetch.first - (NOTICED if pressed else fetch.slack))
-    before = max(run, there, inputs)
-    after = max(run + (0.0 if run > there and wait < NOTICED else wait), here, inputs)
+    before = max(run, there)
+    after = max(run + (0.0 if run > there and wait < NOTICED else wait), here)
     return after <= before and (kept.reads > 1 or fetch.full + here <= before)
 
 

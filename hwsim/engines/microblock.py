@@ -19,7 +19,8 @@ outputs that is worked on at a time is chosen in hwsim/cost/output_block.py; h, 
 Blocks at the edges count for the micro-blocks in them. Tables run in the output unit of the layer before, sums of
 tensors too where a device chains them. Concatenated tensors are written in place; one with another reader is copied.
 Weights are staged on chip (hwsim/cost/weight_staging.py) where that is not slower; feature maps lie where
-hwsim/cost/residence.py puts them.
+hwsim/cost/residence.py and placement.py put them. Grouped convolutions run one after the other, their joined output
+once more through the output unit, for the activation.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from hwsim.cost.block_shape import LANES
 from hwsim.cost.block_steps import Step, steps_of
 from hwsim.cost.block_work import Cost, Work, device_of
 from hwsim.cost.output_block import block_of
-from hwsim.cost.residence import place, stripes
+from hwsim.cost.placement import place
+from hwsim.cost.residence import stripes
 from hwsim.cost.traffic import Traffic, compulsory
 from hwsim.engines.base import Cycles, Layers
 
@@ -63,7 +65,7 @@ def _costs(layers: Layers, arch: Arch) -> list[tuple[Step, Cost]]:
             ]
             works = [Work(step, block, device) for step, block in zip(steps, blocks, strict=True)]
             taken = _stage(works, room, rolling, [height > 0 for height in heights])
-        place(operations, maps, taken, room)
+        place([work.operation() for work in works], maps, taken, room)
     return [(work.step, work.cost()) for work in works]
 
 

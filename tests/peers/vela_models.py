@@ -53,10 +53,11 @@ class Chain:
         dilation: int = 1,
         padding: str = "SAME",
         activation: str = "RELU",
+        groups: int = 1,
     ) -> str:
         name = source or self.last
         x, sides = self.shape(name), (kernel, kernel) if isinstance(kernel, int) else kernel
-        given = self._weights((filters, *sides, x[3]), filters, 0)
+        given = self._weights((filters, *sides, x[3] // groups), filters, 0)
         shape = (1, *self._window(x, sides, (stride, stride), dilation, padding), filters)
         options = {"padding": padding, "stride_h": stride, "stride_w": stride, "dilation_h_factor": dilation}
         options |= {"dilation_w_factor": dilation, "fused_activation_function": activation}

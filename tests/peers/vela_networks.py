@@ -109,6 +109,33 @@ def residual(size: int, widths: tuple[int, ...], classes: int = 10) -> bytes:
     return net.bytes()
 
 
+def grouped(size: int) -> bytes:
+    """3x3 convolutions in 4, 8 and 2 groups, each followed by a strided 1x1."""
+    net = Chain((size, size, 3), seed=23)
+    net.conv(32, 3, 2)
+    for filters, groups in ((64, 4), (64, 8), (128, 2)):
+        net.conv(filters, 3, groups=groups)
+        net.conv(filters, 1, 2)
+    net.flat_pool()
+    net.dense(10, "NONE")
+    return net.bytes()
+
+
+def temporal(length: int) -> bytes:
+    """TC-ResNet: features as channels, windows along time only, sums."""
+    net = Chain((length, 1, 40), seed=20)
+    net.conv(16, (3, 1))
+    for filters in (24, 32, 48):
+        before = net.last
+        net.conv(filters, (9, 1), 2)
+        main = net.conv(filters, (9, 1), activation="NONE")
+        net.sum(net.conv(filters, 1, 2, source=before), source=main)
+    net.flat_pool()
+    net.dense(12, "NONE")
+    net.softmax()
+    return net.bytes()
+
+
 def bottleneck(size: int, width: int, counts: tuple[int, ...]) -> bytes:
     """ResNet-50 and its relatives: 7x7 stem, maximum, blocks of 1x1, 3x3, 1x1."""
     net = Chain((size, size, 3), seed=3)
@@ -265,6 +292,8 @@ NETWORKS = {
     "residual_32": lambda: residual(32, (16, 32, 64)),
     "residual_48": lambda: residual(48, (24, 48, 96)),
     "residual_64_wide": lambda: residual(64, (64, 128, 256, 512)),
+    "grouped_48": lambda: grouped(48),
+    "temporal_101": lambda: temporal(101),
     "bottleneck_96": lambda: bottleneck(96, 32, (2, 2, 2, 2)),
     "bottleneck_224": lambda: bottleneck(224, 64, (2, 1, 1, 1)),
     "densenet_64": lambda: densenet(64, 12, (4, 4, 4)),

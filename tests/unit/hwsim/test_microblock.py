@@ -16,7 +16,7 @@ from hwsim.cost.output_block import block_of
 from hwsim.cost.weight_staging import Fetch
 from hwsim.engines.base import columns, find_engine
 from hwsim.errors import SpecError
-from hwsim.workload import entropy_bits, from_layers
+from hwsim.workload import LoopNest, entropy_bits, from_layers
 from tests.unit.hwsim.small_layers import add, conv, depthwise
 
 DEVICES = tuple(name for name in hwsim.archs() if name.startswith("ethos-"))
@@ -217,14 +217,14 @@ def test_slices_of_staged_weights_are_those_of_the_compiler(depth, block, run, f
     assert fetch.last_filters(depth, block, run) == slices[-1]
 
 
-def test_groups_cost_one_convolution_each():
-    one = of(conv(16, 16, 16), sources=(-1,))
-    grouped = of(
-        one, nest=of(one.nest, G=4, inputs=(16 * 16 * 64,), outputs=16 * 16 * 64, weights=4 * one.nest.weights)
-    )
+def test_groups_cost_one_convolution_each_and_a_pass_over_the_joined_outputs():
+    one, size = of(conv(16, 16, 16), sources=(-1,)), 16 * 16 * 64
+    nest = of(one.nest, G=4, inputs=(size,), outputs=size, weights=4 * one.nest.weights)
+    whole = LoopNest(kind="pool", G=64, OY=16, OX=16, inputs=(size,), outputs=size)
+    layers = one, of(one, nest=nest, channels=64), of(one, op="AveragePool2D", nest=whole, channels=64)
     arch = hwsim.load_arch("ethos-u55-128")
-    single, four = (hwsim.estimate(from_layers([layer]), arch).layers[1].cycles for layer in (one, grouped))
-    assert four == pytest.approx(4 * single, rel=1e-3)
+    single, four, through = (hwsim.estimate(from_layers([layer]), arch).layers[1].cycles for layer in layers)
+    assert four == pytest.approx(4 * single + through, rel=1e-3)
 
 
 @pytest.mark.parametrize("key", ["cores.value", "near.burst_bytes.value", "weights_per_cycle.value"])

@@ -1,7 +1,8 @@
 """Sequences of layers on micro-block arrays: what rides along, what is written in place, where feature maps lie."""
 
+import random
 from dataclasses import replace as of
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import hwsim
 from hwsim.arch.vary import with_values
 from hwsim.cost.block_shape import Shape
 from hwsim.cost.block_steps import steps_of
-from hwsim.cost.residence import Map, Operation, place, stripes
+from hwsim.cost.placement import place
+from hwsim.cost.residence import Map, Operation, stripes
 from hwsim.engines.base import columns
 from hwsim.workload import LoopNest, from_layers, load_workload
 from tests.unit.hwsim.small_layers import add, conv
@@ -43,7 +45,7 @@ def chained(*sizes, stride=1):
         write.writers.append(k)
         height = write.size // (64 * 16)
         shape = Shape("mac", height, 64, 16, height * stride, 64, 16, (3, 3), (stride, stride))
-        made.append(Operation(shape, write, (read,), True, 0.0))
+        made.append(Operation(shape, write, (read,), True, 0.0, read.size, write.size))
     return made, maps
 
 
@@ -145,6 +147,28 @@ def test_a_map_that_does_not_fit_beside_the_others_goes_outside():
     operations, maps = chained(100, 200, 250, 100)
     place(operations, maps, [0.0] * 3, 384 * KIB)
     assert [m.near for m in maps] == [False, False, True, True]
+
+
+def test_a_map_whose_elements_are_read_again_and_again_stays_near():
+    operations, maps = chained(100, 200, 250, 100)
+    operations[1] = of(operations[1], read=2.0 * maps[1].size)
+    place(operations, maps, [0.0] * 3, 384 * KIB)
+    assert [m.near for m in maps] == [False, True, False, True]
+
+
+def test_of_maps_that_compete_the_choice_of_most_elements_stays():
+    """Every choice, of chains drawn at random, against trying all of them."""
+    rng = random.Random(5)
+    for _ in range(40):
+        operations, maps = chained(*(rng.randrange(20, 260) for _ in range(7)))
+        place(operations, maps, [0.0] * 6, 384 * KIB)
+        inner, size = maps[1:], [m.size for m in maps[1:]]
+        best = 0
+        for choice in product((0, 1), repeat=len(inner)):
+            held = [a * x for a, x in zip(choice, size, strict=True)]
+            if max(held) <= 384 * KIB and all(a + b <= 384 * KIB for a, b in pairwise(held)):
+                best = max(best, sum(x * len((*m.readers, *m.writers)) for x, m in zip(held, inner, strict=True)))
+        assert sum(m.near * m.size * len((*m.readers, *m.writers)) for m in inner) == best
 
 
 def test_staged_weights_take_room_from_maps():
