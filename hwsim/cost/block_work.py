@@ -38,12 +38,14 @@ def device_of(arch: Arch) -> Device:
 
 @dataclass(slots=True)
 class Cost:
-    """One operation: cycles of the array and output unit, cycles until its operands have come, bytes over the link."""
+    """One operation: cycles of the array and output unit, cycles until its operands have come, bytes over the link;
+    cycles at its end in which the next operation's weights come."""
 
     run: float
     time: float
     parameters: float
     maps: float
+    spare: float
 
 
 class Work:
@@ -125,12 +127,12 @@ class Work:
         moved[ends.writes, "write"] += writes
         return moved
 
-    def cost(self) -> Cost:
-        """What the operation costs, as often as it runs."""
+    def cost(self, spare: float) -> Cost:
+        """What the operation costs, as often as it runs; its first weights come in the spare cycles before it."""
         ends, kept, fetch, near, far = self.ends(), self.kept, self.fetch, self.near, self.far
         run, moved = self.run(ends, fetch is not None), self.maps(ends)
         maps = sum(size for (memory, _), size in moved.items() if memory is far and far is not near)
-        time, parameters = run, 0.0
+        time, parameters, tail = run, 0.0, run
         if kept is not None and fetch is None:
             parameters = (kept.weights + kept.scales) * kept.reads
             moved[far, "weights"] += kept.weights * kept.reads
@@ -145,9 +147,10 @@ class Work:
             moved[near, "weights"] += kept.weights * kept.reads
             moved[far, "scales"] += scales
             parameters = kept.weights + scales
-            time = max(run + fetch.wait, fetch.full - fetch.slack + self.tail(run, ends))
-        repeat = self.step.repeat
-        return Cost(run * repeat, max(time, _slowest(moved)) * repeat, parameters * repeat, maps * repeat)
+            tail = self.tail(run, ends)
+            time = max(run + max(0.0, fetch.first - spare), fetch.full - spare + tail)
+        time, repeat = max(time, _slowest(moved)), self.step.repeat
+        return Cost(run * repeat, time * repeat, parameters * repeat, maps * repeat, time * tail / run)
 
 
 def _slowest(moved: dict[tuple[Memory, str], float]) -> float:

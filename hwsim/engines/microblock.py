@@ -66,7 +66,10 @@ def _costs(layers: Layers, arch: Arch) -> list[tuple[Step, Cost]]:
             works = [Work(step, block, device) for step, block in zip(steps, blocks, strict=True)]
             taken = _stage(works, room, rolling, [height > 0 for height in heights])
         place([work.operation() for work in works], maps, taken, room)
-    return [(work.step, work.cost()) for work in works]
+    costs: list[tuple[Step, Cost]] = []
+    for work in works:
+        costs.append((work.step, work.cost(costs[-1][1].spare if costs else 0.0)))
+    return costs
 
 
 def _stage(works: list[Work], room: float, rolling: list[float], chained: list[bool]) -> list[float]:

@@ -201,6 +201,19 @@ def test_staged_weights_arrive_while_the_layer_before_computes():
     assert after < alone
 
 
+def test_weights_that_the_layer_before_is_too_short_to_hide_are_waited_for():
+    """What the layer before takes longer, this one takes less, until the fetch is hidden."""
+    arch, last = hwsim.load_arch("ethos-u65-256"), conv(64, 16, 32)
+    times = []
+    for size in (4, 6, 64):
+        layers = hwsim.estimate(from_layers([conv(16, 16, 4), conv(16, 16, size, 1), last]), arch).layers
+        times.append((layers[-2].cycles, layers[-1].cycles))
+    (short, waited), (longer, less), (_, hidden) = times
+    assert waited - less == pytest.approx(longer - short)
+    assert longer > short
+    assert less > hidden
+
+
 @pytest.mark.parametrize(
     ("depth", "block", "run", "full", "share", "slices"),
     [
