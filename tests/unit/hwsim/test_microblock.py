@@ -16,7 +16,8 @@ from hwsim.cost.output_block import block_of
 from hwsim.cost.weight_staging import Fetch
 from hwsim.engines.base import columns, find_engine
 from hwsim.errors import SpecError
-from hwsim.workload import LoopNest, entropy_bits, from_layers
+from hwsim.workload import LoopNest, from_layers
+from hwsim.workload.deployed import entropy_bits
 from tests.unit.hwsim.small_layers import add, conv, depthwise
 
 DEVICES = tuple(name for name in hwsim.archs() if name.startswith("ethos-"))
