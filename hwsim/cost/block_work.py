@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hwsim.arch.spatial import MicroArray
 from hwsim.arch.spec import Arch
 from hwsim.cost.block_cycles import Ends, carried, run_cycles, touched
-from hwsim.cost.block_shape import SPLIT, Block, Buffer, buffer_of
+from hwsim.cost.block_shape import SPLIT, Block, Buffer, Shape, buffer_of
 from hwsim.cost.block_steps import Step
 from hwsim.cost.memory_port import Memory, channel_rate, memories
 from hwsim.cost.residence import Operation
@@ -20,13 +20,17 @@ _SLICES = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Device:
-    """Array, buffers, on-chip memory, memory behind the link, size of coded weights over their entropy in percent."""
+    """Array, buffers, on-chip memory, memory behind the link, size of coded weights over their entropy in percent.
+
+    runs : cycles of operations that were costed: networks repeat them
+    """
 
     m: MicroArray
     buffer: Buffer
     near: Memory
     far: Memory
     coded_pct: float
+    runs: dict[tuple[object, ...], float] = field(default_factory=dict[tuple[object, ...], float])
 
 
 def device_of(arch: Arch) -> Device:
@@ -54,6 +58,7 @@ class Work:
     def __init__(self, step: Step, block: Block, device: Device) -> None:
         self.step, self.block = step, block
         self.m, self.buffer, self.near, self.far = device.m, device.buffer, device.near, device.far
+        self.runs = device.runs
         self.kept = stored(step, block, device.buffer, device.m, device.coded_pct)
         self.fetch: Fetch | None = None
         self.leads = False
@@ -82,7 +87,14 @@ class Work:
     def run(self, ends: Ends, staged: bool) -> float:
         """Cycles of the array and the output unit."""
         latency = 0.0 if self.kept is None else (self.near if staged else self.far).read_cycles
-        return run_cycles(self.step.shape, self.block, ends, self.m, self.step.rate, latency)
+        return self._cycles(self.step.shape, ends, latency)
+
+    def _cycles(self, shape: Shape, ends: Ends, latency: float) -> float:
+        key = (shape, self.block, ends, self.step.rate, latency)
+        known = self.runs.get(key)
+        if known is None:
+            known = self.runs[key] = run_cycles(shape, self.block, ends, self.m, self.step.rate, latency)
+        return known
 
     def stage(self, slack: float, room: float, leads: bool, chained: bool) -> float:
         """Decide whether the weights are staged; the cycles left to fetch the next operation's meanwhile."""
@@ -106,7 +118,7 @@ class Work:
             return run
         shape = self.step.shape
         last = shape._replace(depth=self.fetch.last_filters(shape.depth, self.block.depth, run))
-        return run_cycles(last, self.block, ends, self.m, self.step.rate, self.near.read_cycles)
+        return self._cycles(last, ends, self.near.read_cycles)
 
     def held(self, position: int) -> list[tuple[int, float]]:
         """Bytes of staged weights on chip while this operation runs, and the one before it."""

@@ -46,7 +46,7 @@ def _waited_us(link_us: Any, busy_us: Any, arch: Arch) -> Any:
 
     Engines that follow the sequence of layers count it among their own cycles.
     """
-    if getattr(find_engine(arch.engine), "SEQUENTIAL", False):
+    if hasattr(find_engine(arch.engine), "sequence"):
         return np.zeros_like(busy_us)
     if arch.link is None or not arch.link.overlapped:
         return link_us
@@ -58,15 +58,16 @@ def costs(workload: Workload, arch: Arch) -> Costs:
     known = table(workload.layers)
     layers, clock = known.every, arch.clock_mhz.value
     engine = find_engine(arch.engine)
-    if getattr(engine, "SEQUENTIAL", False):
-        done: Cycles = engine.cycles(layers, arch)
+    done: Cycles
+    if hasattr(engine, "sequence"):
+        done, moved = engine.sequence(layers, arch)
     else:
         few: Cycles = engine.cycles(known.distinct, arch)
         parts = ("compute", "fill", "stall", "overhead")
         done = Cycles(**{name: np.asarray(getattr(few, name))[..., known.place] for name in parts})
+        own = getattr(engine, "moved", None)
+        moved = traffic(layers, arch, workload.activation_peak_bytes) if own is None else own(layers, arch)
     away = host.on_host(layers, arch)
-    own = getattr(engine, "moved", None)
-    moved = traffic(layers, arch, workload.activation_peak_bytes) if own is None else own(layers, arch)
     dram = np.where(away, 0, moved.dram)
     link_us: Any = np.zeros(len(layers)) if arch.link is None else moved.dram / arch.link.bandwidth_mb_per_s.value
     waited_us = _waited_us(link_us, (done.total - done.overhead) / clock, arch)

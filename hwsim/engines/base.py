@@ -210,8 +210,8 @@ def find_engine(name: str) -> Any:
     """The module of that engine: `cycles(layers, arch)` and `peak_macs_per_cycle(arch)`.
 
     A module with `BROADCASTS = True` takes devices whose numbers are columns of design points (hwsim/arch/vary.py);
-    others are called once a point. One with `SEQUENTIAL = True` gets every layer in order, and counts what the layers
-    wait for the link among its cycles; others get layers with equal loops once.
+    others are called once a point. A module whose layers depend on those before has `sequence(layers, arch)`: cycles
+    and traffic of all layers in order, with what they wait for the link. Others get layers with equal loops once.
 
     Raises
     ------

@@ -37,9 +37,6 @@ from hwsim.cost.residence import stripes
 from hwsim.cost.traffic import Traffic, compulsory
 from hwsim.engines.base import Cycles, Layers
 
-SEQUENTIAL = True
-"""Layers depend on those before: weights are fetched ahead, feature maps compete for the memory on chip"""
-
 
 def peak_macs_per_cycle(arch: Arch) -> float:
     """Multiply-accumulates a cycle: 8 for each output of the largest micro-block."""
@@ -82,24 +79,27 @@ def _stage(works: list[Work], room: float, rolling: list[float], chained: list[b
     return taken
 
 
-def cycles(layers: Layers, arch: Arch) -> Cycles:
-    """Cycles of every layer; the formulas stand at the top of this module."""
+def sequence(layers: Layers, arch: Arch) -> tuple[Cycles, Traffic]:
+    """Cycles and bytes of every layer; the formulas stand at the top of this module.
+
+    Bytes: operands once on chip; over the link, parameters and feature maps that lie there.
+    """
     count = len(layers)
-    run, time = np.zeros(count), np.zeros(count)
+    run, time, streamed, spilled = np.zeros((4, count))
     for step, cost in _costs(layers, arch):
         run[step.layer] += cost.run
         time[step.layer] += cost.time
-    each = arch.overhead.layer_us.value * arch.clock_mhz.value if arch.overhead.layer_us else 0.0
-    return Cycles(compute=run, fill=np.zeros(count), stall=time - run, overhead=np.full(count, each))
-
-
-def moved(layers: Layers, arch: Arch) -> Traffic:
-    """Bytes of every layer: operands once on chip; over the link, parameters and feature maps that lie there."""
-    weights, inputs, outputs = compulsory(layers)
-    streamed, spilled = np.zeros(len(layers)), np.zeros(len(layers))
-    for step, cost in _costs(layers, arch):
         streamed[step.layer] += cost.parameters
         spilled[step.layer] += cost.maps
-    whole = (np.ceil(x).astype(np.int64) for x in (streamed, spilled))
-    streamed, spilled = whole
-    return Traffic(weights=weights, input=inputs, output=outputs, streamed=streamed, spilled=spilled)
+    each = arch.overhead.layer_us.value * arch.clock_mhz.value if arch.overhead.layer_us else 0.0
+    weights, inputs, outputs = compulsory(layers)
+    streamed, spilled = np.ceil((streamed, spilled)).astype(np.int64)
+    return (
+        Cycles(compute=run, fill=np.zeros(count), stall=time - run, overhead=np.full(count, each)),
+        Traffic(weights=weights, input=inputs, output=outputs, streamed=streamed, spilled=spilled),
+    )
+
+
+def cycles(layers: Layers, arch: Arch) -> Cycles:
+    """Cycles of every layer."""
+    return sequence(layers, arch)[0]

@@ -119,7 +119,7 @@ def numbers(arch: Arch) -> list[str]:
 def follows_a_compiler(name: str) -> bool:
     """Whether choices made on estimates decide, so that more of a resource, or a layer more, may change the cost of the
     others; tests/unit/hwsim/test_microblock_networks.py holds such devices to these laws on real networks."""
-    return getattr(find_engine(hwsim.load_arch(name).engine), "SEQUENTIAL", False)
+    return hasattr(find_engine(hwsim.load_arch(name).engine), "sequence")
 
 
 CASES = [
