@@ -59,6 +59,7 @@ class Work:
         self.step, self.block = step, block
         self.m, self.buffer, self.near, self.far = device.m, device.buffer, device.near, device.far
         self.runs = device.runs
+        self.linear = all(x.linear for x in step.reads), step.writes.linear
         self.kept = stored(step, block, device.buffer, device.m, device.coded_pct)
         self.fetch: Fetch | None = None
         self.leads = False
@@ -67,14 +68,13 @@ class Work:
         """What decides where its feature maps lie."""
         shape, whole = self.step.shape, self.fetch is not None and self.fetch.share >= 1
         held = self.kept.size if self.kept is not None and whole else 0.0
-        linear = all(x.linear for x in self.step.reads), self.step.writes.linear
         return Operation(
             shape,
             self.step.writes,
             tuple(self.step.reads),
             shape.kind != "dense" and not self.step.beside,
             held,
-            *touched(shape, self.block, *linear),
+            *touched(shape, self.block, *self.linear),
         )
 
     def ends(self, blind: bool = False) -> Ends:
@@ -82,7 +82,7 @@ class Work:
         source = all(x.near for x in self.step.reads) if not blind else not self.m.spills
         target = self.step.writes.near if not blind else not self.m.spills
         reads, writes = (self.near if found else self.far for found in (source, target))
-        return Ends(reads, writes, all(x.linear for x in self.step.reads), self.step.writes.linear)
+        return Ends(reads, writes, *self.linear)
 
     def run(self, ends: Ends, staged: bool) -> float:
         """Cycles of the array and the output unit."""
@@ -99,6 +99,7 @@ class Work:
     def stage(self, slack: float, room: float, leads: bool, chained: bool) -> float:
         """Decide whether the weights are staged; the cycles left to fetch the next operation's meanwhile."""
         ends, kept = self.ends(blind=True), self.kept
+        self.fetch, self.leads = None, False
         run = self.run(ends, False)
         if kept is None or self.near is self.far:
             return run

@@ -56,11 +56,10 @@ def _costs(layers: Layers, arch: Arch) -> list[tuple[Step, Cost]]:
         operations = [work.operation() for work in works]
         heights, rolling = stripes(operations, room)
         if any(heights):
-            blocks = [
-                block_of(s.shape._replace(height=h) if h else s.shape, device.buffer)
-                for s, h in zip(steps, heights, strict=True)
+            works = [
+                Work(work.step, block_of(work.step.shape._replace(height=h), device.buffer), device) if h else work
+                for work, h in zip(works, heights, strict=True)
             ]
-            works = [Work(step, block, device) for step, block in zip(steps, blocks, strict=True)]
             taken = _stage(works, room, rolling, [height > 0 for height in heights])
         place([work.operation() for work in works], maps, taken, room)
     costs: list[tuple[Step, Cost]] = []
