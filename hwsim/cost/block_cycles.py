@@ -5,7 +5,8 @@ The formulas stand at the top of hwsim/engines/microblock.py.
 
 from __future__ import annotations
 
-from math import ceil, prod
+from functools import cache
+from math import ceil
 from typing import NamedTuple
 
 from hwsim.arch.spatial import MicroArray
@@ -48,11 +49,15 @@ def run_cycles(shape: Shape, block: Block, ends: Ends, m: MicroArray, rate: floa
     h = 1 if micro != block.micro else h
     array = _array(shape, block, m, micro, (h, w, d)) / cores
     output = max(ceil(rate * h * w * d / cores), BIAS_BYTES * d * bias_cycles / _BIAS_BURST)
-    blocks = prod(-(-a // b) for a, b in zip(shape[1:4], micro, strict=True))
-    blocks /= prod(-(-a // b) for a, b in zip((h, w, d), micro, strict=True))
+    blocks = _number((shape.height, shape.width, shape.depth), micro) / _number((h, w, d), micro)
     command = ((abs(writes - reads) if blocks > 1 else 0) + array + output) / _SHARE
     array, output = max(array, command), max(output, command)
     return reads + max(array, output) * blocks + min(array, output) + writes
+
+
+def _number(sides: tuple[int, int, int], micro: tuple[int, int, int]) -> int:
+    """Micro-blocks that cover outputs of these sides."""
+    return -(-sides[0] // micro[0]) * -(-sides[1] // micro[1]) * -(-sides[2] // micro[2])
 
 
 def _micro(shape: Shape, block: Block, m: MicroArray) -> tuple[int, int, int]:
@@ -73,11 +78,10 @@ def _edges(shape: Shape, block: Block, ends: Ends, cores: int) -> tuple[float, f
     return reads, target.write_cycles + writes
 
 
-def _taps(shape: Shape) -> list[int]:
+@cache
+def _taps(window: tuple[int, int]) -> list[int]:
     """Taps of each piece of a window: sides beyond 8 are cut."""
-    if shape.kind in ("dense", "matmul"):
-        return [1]
-    sides = [[min(WINDOW, side - start) for start in range(0, side, WINDOW)] for side in shape.window]
+    sides = [[min(WINDOW, side - start) for start in range(0, side, WINDOW)] for side in window]
     return [a * b for a in sides[0] for b in sides[1]]
 
 
@@ -88,7 +92,7 @@ def _array(
     over, deep = -(-h // micro[0]) * -(-w // micro[1]), -(-d // micro[2])
     decode = _STEP * LANES * micro[2] / m.weights_per_cycle.value
     held, total = min(block.channels, shape.channels), 0.0
-    for taps in _taps(shape):
+    for taps in [1] if shape.kind in ("dense", "matmul") else _taps(shape.window):
         steps, groups = -(-taps // _STEP), 1
         if shape.kind == "pool":
             steps, busy = 1, max(_STEP, taps) * over * deep * m.cycles_per_tap.value
@@ -108,9 +112,9 @@ def _array(
     return total if shape.kind in ALONE else total * -(-shape.channels // held)
 
 
-def carried(shape: Shape, block: Block, ends: Ends, cores: int) -> tuple[float, float]:
-    """Bytes an operation reads of its input and writes of its output, with what bursts waste."""
-    reads, writes = touched(shape, block, ends.linear_input, ends.linear_output)
+def carried(shape: Shape, block: Block, ends: Ends, cores: int, wanted: tuple[float, float]) -> tuple[float, float]:
+    """Bytes that move for those `touched` of input and output, with what bursts waste."""
+    reads, writes = wanted
     reads *= stretch(ends.reads, shape, block, ends.linear_input, True, cores)
     return reads, writes * stretch(ends.writes, shape, block, ends.linear_output, False, cores)
 

@@ -60,6 +60,7 @@ class Work:
         self.m, self.buffer, self.near, self.far = device.m, device.buffer, device.near, device.far
         self.runs = device.runs
         self.linear = all(x.linear for x in step.reads), step.writes.linear
+        self.touched = touched(step.shape, block, *self.linear)
         self.kept = stored(step, block, device.buffer, device.m, device.coded_pct)
         self.fetch: Fetch | None = None
         self.leads = False
@@ -74,7 +75,7 @@ class Work:
             tuple(self.step.reads),
             shape.kind != "dense" and not self.step.beside,
             held,
-            *touched(shape, self.block, *self.linear),
+            *self.touched,
         )
 
     def ends(self, blind: bool = False) -> Ends:
@@ -131,7 +132,7 @@ class Work:
     def maps(self, ends: Ends) -> dict[tuple[Memory, str], float]:
         """Bytes of feature maps by memory and channel."""
         moved: dict[tuple[Memory, str], float] = defaultdict(float)
-        reads, writes = carried(self.step.shape, self.block, ends, int(self.m.cores.value))
+        reads, writes = carried(self.step.shape, self.block, ends, int(self.m.cores.value), self.touched)
         channel = "elements" if self.step.shape.kind == "elementwise" else "inputs"
         for found in self.step.reads:
             moved[self.near if found.near else self.far, channel] += reads

@@ -21,14 +21,12 @@ BRICK = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
-    """bytes a cycle; bytes of a burst; cycles before the first byte read or written; reads, writes in flight."""
+    """bytes a cycle; bytes of a burst; cycles before the first byte read or written; bytes a cycle of each channel."""
 
     rate: float
     burst: float
     read_cycles: float
     write_cycles: float
-    reads: float
-    writes: float
     channels: dict[str, float]
 
 
@@ -43,28 +41,25 @@ def memories(arch: Arch) -> tuple[Memory, Memory]:
     return found[0], found[-1]
 
 
-def _memory(port: Port, arch: Arch, channels: dict[str, float]) -> Memory:
+def _memory(port: Port, arch: Arch, flying: dict[str, float]) -> Memory:
+    """`flying`: bytes in flight of each channel that reads; none where channels get what the port gives."""
     link = float("inf") if arch.link is None else arch.link.bandwidth_mb_per_s.value / arch.clock_mhz.value
-    return Memory(
-        rate=link if port.bytes_per_cycle is None else port.bytes_per_cycle.value,
-        burst=port.burst_bytes.value,
-        read_cycles=port.read_cycles.value,
-        write_cycles=port.write_cycles.value,
-        reads=port.reads.value * port.ports.value,
-        writes=port.writes.value * port.ports.value,
-        channels=channels,
-    )
+    rate = link if port.bytes_per_cycle is None else port.bytes_per_cycle.value
+    burst, reading, writing = port.burst_bytes.value, port.read_cycles.value, port.write_cycles.value
+    reads, writes = (REACHED * kind.value * port.ports.value for kind in (port.reads, port.writes))
+
+    def reached(bursts: float, latency: float) -> float:
+        return min(rate, burst * bursts / latency * REACHED) if latency else rate
+
+    channels = {name: reached(min(reads, size / burst), reading) for name, size in flying.items()}
+    if flying:
+        channels["write"] = reached(writes, writing)
+    return Memory(rate=rate, burst=burst, read_cycles=reading, write_cycles=writing, channels=channels)
 
 
 def channel_rate(memory: Memory, channel: str) -> float:
     """Bytes a cycle that one channel gets from a memory; channel "write" is the only one that writes."""
-    if not memory.channels:
-        return memory.rate
-    latency = memory.write_cycles if channel == "write" else memory.read_cycles
-    flying = (memory.writes if channel == "write" else memory.reads) * REACHED
-    if channel != "write":
-        flying = min(flying, memory.channels[channel] / memory.burst)
-    return min(memory.rate, memory.burst * flying / latency * REACHED) if latency else memory.rate
+    return memory.channels.get(channel, memory.rate)
 
 
 def stretch(memory: Memory, shape: Shape, block: Block, linear: bool, reads: bool, cores: int) -> float:

@@ -72,6 +72,10 @@ class Layers:
         """These rows only."""
         return Layers(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
+    def listed(self) -> Any:
+        """The same columns as lists of Python's numbers, for engines that walk from layer to layer."""
+        return Layers(**{field.name: getattr(self, field.name).tolist() for field in fields(self)})
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

@@ -49,7 +49,7 @@ def peak_macs_per_cycle(arch: Arch) -> float:
 def _costs(layers: Layers, arch: Arch) -> list[tuple[Step, Cost]]:
     """Every operation of a network with its cost, in order."""
     device, room = device_of(arch), arch.capacity_bytes("activations")
-    steps, maps = steps_of(layers, device.m)
+    steps, maps = steps_of(layers.listed(), device.m)
     works = [Work(step, block_of(step.shape, device.buffer), device) for step in steps]
     taken = _stage(works, room, [0.0] * len(works), [False] * len(works))
     if device.m.spills:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Literal
 
 from refq.graph.codebook import Codebook, Multiplier
@@ -83,4 +82,6 @@ class LoopNest:
     @property
     def macs(self) -> int:
         """Multiply-accumulates; 0 for kinds that have none."""
-        return prod(self.bounds.values()) if self.kind in ("mac", "depthwise", "matmul") else 0
+        if self.kind not in ("mac", "depthwise", "matmul"):
+            return 0
+        return self.N * self.G * self.K * self.C * self.OY * self.OX * self.FY * self.FX
