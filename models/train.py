@@ -109,6 +109,7 @@ def write(name: str, graph: Graph, path: Path) -> None:
 def main(name: str, output: Path, data: Path | None, epochs: int | None, seed: int, checkpoint: Path | None) -> None:
     """Train a model and write its file."""
     epochs = epochs or TRAINED[name]
+    output.parent.mkdir(parents=True, exist_ok=True)  # before the epochs: a run is not lost for want of a folder
     graph, found = train(name, seed, epochs, data or cifar_file(), checkpoint)
     write(name, graph, output)
     click.echo(f"{name}: accuracy {found:.4f} on the test set after {epochs} epochs, seed {seed}, {output}")
