@@ -23,8 +23,8 @@ off chip, 6 one of the buffer (Chen et al., ISCA 2016); inputs behind the pictur
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
-from math import ceil
+from functools import cache, lru_cache
+from math import ceil, isqrt
 from typing import NamedTuple
 
 from hwsim.arch.rows import RowStationary
@@ -93,8 +93,8 @@ def device_of(unit: RowStationary) -> Device:
 @lru_cache(maxsize=4096)
 def mapping_of(shape: Shape, device: Device) -> Mapping:
     """The mapping with least energy among those that keep the elements busy; the rules stand at the top."""
-    found = list(_mappings(shape, device))
-    most = max(made.active for made in found)
+    choices = list(_choices(shape, device)) or [_Choice(1, 1, 1, 1, 1, shape.K)]  # at worst one row of one channel
+    most = max(choice.busy for choice in choices)
     coded = _CODED if shape.C > PICTURE_CHANNELS else 1.0
     plane = ((shape.E - 1) * shape.U + shape.R) * ((shape.F - 1) * shape.U + shape.S)
     inputs, weights = coded * shape.N * shape.C * plane, shape.K * shape.C * shape.R * shape.S
@@ -104,18 +104,35 @@ def mapping_of(shape: Shape, device: Device) -> Mapping:
         words = made.buffer_inputs + made.buffer_sums
         return _OFF_CHIP * moved + _BUFFER * words, made.array + made.waiting + made.fill
 
-    return min((made for made in found if made.active >= _BUSY * most), key=energy)
+    return min((_mapping(shape, device, c) for c in choices if c.busy >= _BUSY * most), key=energy)
 
 
-def _mappings(shape: Shape, device: Device) -> Iterator[Mapping]:
+class _Choice(NamedTuple):
+    """Output rows, channels, sets above each other, sets on other filters, images, filters whose sums are held."""
+
+    e: int
+    q: int
+    r: int
+    t: int
+    n: int
+    sums: int
+
+    @property
+    def busy(self) -> int:
+        """Elements at work, over the rows of a set."""
+        return self.e * self.r * self.t
+
+
+def _choices(shape: Shape, device: Device) -> Iterator[_Choice]:
+    """Every mapping whose inputs and sums the buffer holds."""
     taps = min(shape.S, device.input_words)
     height = min(shape.R, device.rows)
     parts = ceil(shape.F / device.most_columns)
-    width = (ceil(shape.F / parts) - 1) * shape.U + shape.S
+    f = ceil(shape.F / parts)
+    width = (f - 1) * shape.U + shape.S
     in_one_bank = height * width <= device.bank_words
     channels = range(1, min(shape.C, device.input_words // taps, device.filter_words // taps) + 1)
     images = [n for n in range(1, shape.N + 1) if shape.N % n == 0]
-    any_made = False
     for e in range(1, min(shape.E, device.cols * (device.rows // height)) + 1):
         above = max(1, device.rows // (height * ceil(e / device.cols)))
         beside = max(1, device.cols // e) if above == 1 else 1
@@ -125,36 +142,28 @@ def _mappings(shape: Shape, device: Device) -> Iterator[Mapping]:
                 if in_one_bank and each > device.bank_words:
                     break
                 for n in images:
-                    made = _mapping(shape, device, (e, q, r, n), (above // r) * beside, each)
-                    if made is not None:
-                        any_made = True
-                        yield made
-    if not any_made:
-        yield _least(shape, device)
+                    sums = (device.banks * device.bank_words - n * each) // (n * e * f)
+                    if sums >= 1:
+                        yield _Choice(e, q, r, min((above // r) * beside, shape.K, sums), n, sums)
 
 
-def _least(shape: Shape, device: Device) -> Mapping:
-    """One filter, channel, row and image at a time, where the buffer holds no mapping."""
-    roomy = device._replace(banks=1 << 40)
-    made = _mapping(shape, roomy, (1, 1, 1, 1), 1, 0)
-    assert made is not None
-    return made
+@cache
+def _divisors(number: int) -> tuple[int, ...]:
+    """From the largest down."""
+    low = [k for k in range(1, isqrt(number) + 1) if number % k == 0]
+    return tuple(sorted({*low, *(number // k for k in low)}, reverse=True))
 
 
-def _mapping(shape: Shape, device: Device, choice: tuple[int, int, int, int], sets: int, each: int) -> Mapping | None:
-    e, q, r, n = choice
+def _mapping(shape: Shape, device: Device, choice: _Choice) -> Mapping:
+    e, q, r, t, n, most = choice
     taps, height = min(shape.S, device.input_words), min(shape.R, device.rows)
     parts = ceil(shape.F / device.most_columns)
     f = ceil(shape.F / parts)
-    most = (device.banks * device.bank_words - n * each) // (n * e * f)
-    if most < 1:
-        return None
-    t = min(sets, shape.K, most)
     p = max(1, min(device.filters, device.filter_words // (q * taps), shape.K, most // t))
     while p > 1 and shape.K % (p * t) and p * t < shape.K:
         p -= 1
     together = min(p * t, shape.K)
-    m = max((k for k in range(together, min(most, shape.K) + 1, together) if shape.K % k == 0), default=together)
+    m = next((k for k in _divisors(shape.K) if k <= most and k % together == 0), together)
     folds = ceil(shape.S / taps) * ceil(shape.R / device.rows)
     strips, groups = ceil(shape.E / e), ceil(shape.K / together)
     turns = ceil(shape.C / (q * r)) * folds
