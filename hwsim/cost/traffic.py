@@ -19,8 +19,8 @@ import numpy as np
 
 from hwsim.arch.spec import Arch
 from hwsim.arch.vary import whole
-from hwsim.cost.block_shape import BIAS_BYTES
 from hwsim.engines.base import Ints, Layers
+from hwsim.mapping.block_shape import BIAS_BYTES
 
 _EVERYTHING = 1 << 62
 """Bytes no model has"""

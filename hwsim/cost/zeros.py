@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwsim.cost.row_mapping import PICTURE_CHANNELS
 from hwsim.engines.base import Floats, Layers
+from hwsim.mapping.row_mapping import PICTURE_CHANNELS
 
 _LARGEST_POOL = 3
 

@@ -2,7 +2,7 @@
 
 A micro-block is height x width x depth outputs, each fed by 8 input channels a cycle. A step of 4 cycles covers
 32 channels of one tap ("depth first") or 8 channels of 4 taps ("part kernel"), whichever wastes less. The block of
-outputs that is worked on at a time is chosen in hwsim/cost/output_block.py; h, w, d its sides, clipped to the output.
+outputs that is worked on at a time is chosen in hwsim/mapping/output_block.py; h, w, d its sides, clipped.
 
     step        = max(32 * micro depth / weights decoded a cycle, 4 * micro-blocks over the block's image)
     steps       = taps, or ceil(taps / 4) in part kernel and depthwise, each for every group of channels
@@ -14,12 +14,12 @@ outputs that is worked on at a time is chosen in hwsim/cost/output_block.py; h, 
     elementwise = elements * max(cycles an element, (cycles of a block / its elements + cycles an element) / 4)
     softmax     = two pools over each row, 4 passes over the elements and 22 over one element a row
     layer       = max(run + first weights, bytes on chip / rate, bytes over the link / rate), the rates of memories and
-                  of their channels, see hwsim/cost/memory_port.py
+                  of their channels, see hwsim/mapping/memory_port.py
 
 Blocks at the edges count for the micro-blocks in them. Tables run in the output unit of the layer before, sums of
 tensors too where a device chains them. Concatenated tensors are written in place; one with another reader is copied.
-Weights are staged on chip (hwsim/cost/weight_staging.py) where that is not slower; feature maps lie where
-hwsim/cost/residence.py and placement.py put them. Grouped convolutions run one after the other, their joined output
+Weights are staged on chip (hwsim/mapping/weight_staging.py) where that is not slower; feature maps lie where
+hwsim/mapping/residence.py and placement.py put them. Grouped convolutions run one after the other, their joined output
 once more through the output unit, for the activation.
 """
 
@@ -28,14 +28,14 @@ from __future__ import annotations
 import numpy as np
 
 from hwsim.arch.spec import Arch
-from hwsim.cost.block_shape import LANES
-from hwsim.cost.block_steps import Step, steps_of
-from hwsim.cost.block_work import Cost, Work, device_of
-from hwsim.cost.output_block import block_of
-from hwsim.cost.placement import place
-from hwsim.cost.residence import stripes
 from hwsim.cost.traffic import Traffic, compulsory
 from hwsim.engines.base import Cycles, Layers
+from hwsim.mapping.block_shape import LANES
+from hwsim.mapping.block_steps import Step, steps_of
+from hwsim.mapping.block_work import Cost, Work, device_of
+from hwsim.mapping.output_block import block_of
+from hwsim.mapping.placement import place
+from hwsim.mapping.residence import stripes
 
 
 def peak_macs_per_cycle(arch: Arch) -> float:

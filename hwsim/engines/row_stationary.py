@@ -1,6 +1,6 @@
 """Row-stationary array (Eyeriss): an element keeps a filter row, a set of R x e elements makes e output rows.
 
-    cycles   = max(array, sums / words a cycle) + fill                           hwsim/cost/row_mapping.py
+    cycles   = max(array, sums / words a cycle) + fill                           hwsim/mapping/row_mapping.py
     off chip = padded inputs * reads * coded + weights * reads + outputs * coded
     coded    = min(1, (1 - zeros) * code ratio)                                  zeros: hwsim/cost/zeros.py
 
@@ -13,10 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from hwsim.arch.spec import Arch
-from hwsim.cost.row_mapping import Mapping, Shape, device_of, mapping_of
 from hwsim.cost.traffic import Traffic
 from hwsim.cost.zeros import padded_inputs, shares
 from hwsim.engines.base import Cycles, Floats, Layers
+from hwsim.mapping.row_mapping import Mapping, Shape, device_of, mapping_of
 
 _WORD_BYTES = 2
 _ON_ARRAY = ("mac", "matmul", "depthwise")

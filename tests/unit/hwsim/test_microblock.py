@@ -8,14 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 import hwsim
-from hwsim.cost.block_cycles import Ends, run_cycles
-from hwsim.cost.block_shape import Shape, buffer_of, input_unit
-from hwsim.cost.layer_shape import image_of, shape_of
-from hwsim.cost.memory_port import channel_rate, memories, stretch
-from hwsim.cost.output_block import block_of
-from hwsim.cost.weight_staging import Fetch
 from hwsim.engines.base import columns, find_engine
 from hwsim.errors import SpecError
+from hwsim.mapping.block_cycles import Ends, run_cycles
+from hwsim.mapping.block_shape import Shape, buffer_of, input_unit
+from hwsim.mapping.layer_shape import image_of, shape_of
+from hwsim.mapping.memory_port import channel_rate, memories, stretch
+from hwsim.mapping.output_block import block_of
+from hwsim.mapping.weight_staging import Fetch
 from hwsim.workload import LoopNest, from_layers
 from hwsim.workload.deployed import entropy_bits
 from tests.unit.hwsim.small_layers import add, conv, depthwise

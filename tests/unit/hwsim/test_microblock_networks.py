@@ -9,11 +9,11 @@ import pytest
 
 import hwsim
 from hwsim.arch.vary import with_values
-from hwsim.cost.block_shape import Shape
-from hwsim.cost.block_steps import steps_of
-from hwsim.cost.placement import place
-from hwsim.cost.residence import Map, Operation, stripes
 from hwsim.engines.base import columns
+from hwsim.mapping.block_shape import Shape
+from hwsim.mapping.block_steps import steps_of
+from hwsim.mapping.placement import place
+from hwsim.mapping.residence import Map, Operation, stripes
 from hwsim.workload import LoopNest, from_layers, load_workload
 from tests.unit.hwsim.small_layers import add, conv
 

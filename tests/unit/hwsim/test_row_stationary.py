@@ -8,10 +8,10 @@ import pytest
 
 import hwsim
 import models
-from hwsim.cost.row_mapping import Device, Shape, device_of, mapping_of
 from hwsim.cost.zeros import shares
 from hwsim.engines.base import columns, find_engine
 from hwsim.engines.row_stationary import shape_of
+from hwsim.mapping.row_mapping import Device, Shape, device_of, mapping_of
 from hwsim.workload import from_layers, load_workload
 from tests.unit.hwsim.small_layers import add, conv, depthwise
 

@@ -9,7 +9,7 @@ twice; once where no pair fits. Among the blocks that fit, the compiler takes th
     cost    = outputs / block for elementwise work
 
 Part kernel, 8 channels x 4 taps a step, is chosen where it fills its steps better than depth first. Devices with
-buffers of their own for inputs and sums choose differently where channels go alone, see hwsim/cost/channel_block.py.
+buffers of their own for inputs and sums choose differently where channels go alone, see hwsim/mapping/channel_block.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.cost.block_shape import (
+from hwsim.errors import SpecError
+from hwsim.mapping.block_shape import (
     ALONE,
     KIB,
     LANES,
@@ -34,8 +35,7 @@ from hwsim.cost.block_shape import (
     span,
     up,
 )
-from hwsim.cost.channel_block import channel_block
-from hwsim.errors import SpecError
+from hwsim.mapping.channel_block import channel_block
 
 _SMALL = 4
 """Blocks up to this side: of equal cost, the one with the largest input block is taken"""

@@ -15,9 +15,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hwsim.arch.spatial import MicroArray
-from hwsim.cost.block_shape import BIAS_BYTES, SPLIT, Block, Buffer, up
-from hwsim.cost.block_steps import Step
-from hwsim.cost.memory_port import Memory, channel_rate, moving_cycles
+from hwsim.mapping.block_shape import BIAS_BYTES, SPLIT, Block, Buffer, up
+from hwsim.mapping.block_steps import Step
+from hwsim.mapping.memory_port import Memory, channel_rate, moving_cycles
 
 _UNIT = 16
 _ZERO_BITS = 0.9

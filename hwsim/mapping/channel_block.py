@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwsim.cost.block_shape import SPLIT, Block, Buffer, Shape, input_unit, micro_of, span, up
+from hwsim.mapping.block_shape import SPLIT, Block, Buffer, Shape, input_unit, micro_of, span, up
 
 
 def channel_block(shape: Shape, buffer: Buffer) -> Block:

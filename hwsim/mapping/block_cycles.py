@@ -10,9 +10,9 @@ from math import ceil
 from typing import NamedTuple
 
 from hwsim.arch.spatial import MicroArray
-from hwsim.cost.block_shape import ALONE, BIAS_BYTES, LANES, WINDOW, Block, Shape, up
-from hwsim.cost.memory_port import BRICK, Memory, stretch
-from hwsim.cost.output_block import pieces
+from hwsim.mapping.block_shape import ALONE, BIAS_BYTES, LANES, WINDOW, Block, Shape, up
+from hwsim.mapping.memory_port import BRICK, Memory, stretch
+from hwsim.mapping.output_block import pieces
 
 _STEP = 4
 _SHARE = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil, isqrt
 from typing import TYPE_CHECKING
 
-from hwsim.cost.block_shape import Shape
+from hwsim.mapping.block_shape import Shape
 
 if TYPE_CHECKING:
     from hwsim.engines.base import Layers

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwsim.arch.spatial import MicroArray
-from hwsim.cost.block_shape import LANES, SPLIT, Shape, up
-from hwsim.cost.layer_shape import ON_ARRAY, flat_shape, shape_of
-from hwsim.cost.residence import Map
+from hwsim.mapping.block_shape import LANES, SPLIT, Shape, up
+from hwsim.mapping.layer_shape import ON_ARRAY, flat_shape, shape_of
+from hwsim.mapping.residence import Map
 
 if TYPE_CHECKING:
     from hwsim.engines.base import Layers

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hwsim.cost.residence import Map, Operation
+from hwsim.mapping.residence import Map, Operation
 
 _GROUP = 21
 """Maps that are weighed against each other at most"""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from hwsim.arch.spatial import MicroArray
 from hwsim.arch.spec import Arch
-from hwsim.cost.block_cycles import Ends, carried, run_cycles, touched
-from hwsim.cost.block_shape import SPLIT, Block, Buffer, Shape, buffer_of
-from hwsim.cost.block_steps import Step
-from hwsim.cost.memory_port import Memory, channel_rate, memories
-from hwsim.cost.residence import Operation
-from hwsim.cost.weight_staging import NOTICED, Fetch, first_fetch, scale_bytes, staging_pays, stored
+from hwsim.mapping.block_cycles import Ends, carried, run_cycles, touched
+from hwsim.mapping.block_shape import SPLIT, Block, Buffer, Shape, buffer_of
+from hwsim.mapping.block_steps import Step
+from hwsim.mapping.memory_port import Memory, channel_rate, memories
+from hwsim.mapping.residence import Operation
+from hwsim.mapping.weight_staging import NOTICED, Fetch, first_fetch, scale_bytes, staging_pays, stored
 
 _SLICES = 2
 """Blocks over the depth beyond which the weights of one arrive while the array works on the one before"""

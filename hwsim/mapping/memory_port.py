@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hwsim.arch.spatial import Channels, Port
 from hwsim.arch.spec import Arch
-from hwsim.cost.block_shape import Block, Shape
+from hwsim.mapping.block_shape import Block, Shape
 
 REACHED = 0.8
 """Share of the bursts a memory takes that stay in flight, and of the rate they give (ethos-u-vela)"""

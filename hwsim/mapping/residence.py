@@ -2,14 +2,14 @@
 
 Where input and output of an operation do not fit together it runs in stripes of rows, in turn with the operation before
 it: what passes between them stays in rolling buffers on chip, what leaves the last of such a chain goes outside. Which
-other maps stay on chip: hwsim/cost/placement.py.
+other maps stay on chip: hwsim/mapping/placement.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hwsim.cost.block_shape import SPLIT, Shape, up
+from hwsim.mapping.block_shape import SPLIT, Shape, up
 
 
 @dataclass(slots=True)
