@@ -23,7 +23,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.testing
-	$(BIN)/python -m pytest tests/bench --benchmark-only -s
+	$(BIN)/python -m pytest tests/bench -s
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .benchmarks
