@@ -6,7 +6,7 @@ from typing import Literal
 
 from hwsim.arch.quantity import Frozen, Quantity
 
-Library = Literal["generated", "cmsis-nn", "cmsis-nn-mve", "scalar", "reference", "packed-simd", "threaded", "engine"]
+Family = Literal["generated", "cmsis-nn", "cmsis-nn-mve", "scalar", "reference", "packed-simd", "threaded", "engine"]
 
 
 class Width(Frozen, frozen=True):
@@ -28,7 +28,7 @@ class Kernels(Frozen, frozen=True):
     cycles_per_output: Quantity
     cycles_per_operation: Quantity
     precisions: tuple[str, ...]
-    library: Library = "generated"
+    family: Family = "generated"
     """Kind of kernels: which typical cycles of specs/technology/priors.toml a fit starts from"""
     cycles_per_gathered: Quantity | None = None
     cycles_per_run: Quantity | None = None

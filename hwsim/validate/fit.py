@@ -55,7 +55,7 @@ def priors(arch: Arch) -> dict[str, tuple[float, float, bool]]:
     ------
     SpecError    a constant is marked as fitted and the engine has no prior for it
     """
-    kind = arch.engine if arch.kernels is None else f"{arch.engine}.{arch.kernels.library}"
+    kind = arch.engine if arch.kernels is None else f"{arch.engine}.{arch.kernels.family}"
     typical = reduce(lambda found, key: found.get(key, {}), kind.split("."), table("priors"))
     found: dict[str, tuple[float, float, bool]] = {}
     for path in constants(arch):

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 import hwsim
 from hwsim.arch.catalog import archs
-from hwsim.arch.kernels import Kernels, Library
+from hwsim.arch.kernels import Family, Kernels
 from hwsim.arch.spec import Overhead, Quantity
 from hwsim.arch.technology import table
 from hwsim.validate import Workloads, compare, read_folder
@@ -94,9 +94,9 @@ def test_parameters_wait_for_their_memory():
     assert cycles(layer, replace(arch, memory=(slow, *arch.memory[1:]))) == 2 * (4 * 5 * 9 + 4 * 5)
 
 
-def test_every_library_has_typical_cycles_for_what_its_devices_fit():
-    libraries = typing.get_args(Library)
-    assert set(table("priors")["vector"]) == set(libraries)
+def test_every_family_of_kernels_has_typical_cycles_for_what_its_devices_fit():
+    families = typing.get_args(Family)
+    assert set(table("priors")["vector"]) == set(families)
     for name in archs():
         arch = hwsim.load_arch(name)
         if arch.engine == "vector" and constants(arch):
@@ -105,7 +105,7 @@ def test_every_library_has_typical_cycles_for_what_its_devices_fit():
 
 def test_a_fit_starts_from_the_kind_of_kernels():
     arch = hwsim.load_arch("cortex-m4")
-    other = replace(arch, kernels=replace(arch.kernels, library="scalar"))
+    other = replace(arch, kernels=replace(arch.kernels, family="scalar"))
     path = "kernels.convolution_cycles_per_mac"
     assert priors(other)[path][0] > 2 * priors(arch)[path][0]
 
