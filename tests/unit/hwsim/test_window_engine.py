@@ -10,26 +10,16 @@ from hwsim.arch.vary import with_values
 from hwsim.engines.base import columns
 from hwsim.engines.window import cycles
 from hwsim.errors import PrecisionError
-from hwsim.workload import Layer, LoopNest, from_layers
+from hwsim.workload import from_layers
+from tests.unit.hwsim.small_layers import conv as small_conv
 
 # device -> published 10^9 operations a second, operations an energy of 1 J (10^12)
 PUBLISHED = {"chewbaccann": (241, 223), "yodann": (1510, 1510 / 153), "yodann-0v6": (54.8, 61.2), "xne": (None, 46.3)}
 
 
 def conv(name, channels, filters, size, kernel=3, activations=1):
-    nest = LoopNest(
-        kind="mac",
-        K=filters,
-        C=channels,
-        OY=size,
-        OX=size,
-        FY=kernel,
-        FX=kernel,
-        inputs=(size * size * channels,),
-        weights=filters * channels * kernel * kernel,
-        outputs=size * size * filters,
-    )
-    return Layer(name=name, op="Conv2D", nest=nest, weight_bits=1, activation_bits=activations, weight_key=name)
+    layer = small_conv(channels, filters, size, kernel, name, bits=1)
+    return replace(layer, nest=replace(layer.nest, biases=0), activation_bits=activations)
 
 
 def resnet34():
